@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Rooms, bottom to top: each target may use only those listed above it (README, "Where everything lives").
+// `C…` is C, `Capital` is a library, `lower-case` is a program you can run.
+
+let house: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatWarning("StrictMemorySafety", as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+func library(_ name: String, _ rooms: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: rooms, swiftSettings: house)
+}
+
+func program(_ name: String, _ rooms: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: rooms + [argumentParser], swiftSettings: house)
+}
+
+func tests(_ room: String, using others: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: room + "Tests", dependencies: [.target(name: room)] + others,
+    resources: resources, swiftSettings: house)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+  name: "randlora",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    // -O3 in debug builds too: the float loops are what tests spend their time in.
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+
+    library("Failures", []),
+    library("JSON", ["Failures"]),
+    library("Artifacts", ["Failures", "JSON", "CArchive", "CCrypto"]),
+    library("Tensor", ["Failures", "CKernels", "COpenBLAS"]),
+    library("Checkpoint", ["Failures", "JSON", "Tensor"]),
+    library("Tokenizer", ["Failures", "JSON", "CPCRE2"]),
+    library("Datasets", ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
+    library("Adapters", ["Failures", "JSON", "Tensor", "Checkpoint"]),
+    library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
+    library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
+    library("Pipeline", ["Failures", "JSON", "Artifacts", yams, subprocess]),
+    library("Hub", ["Failures", "JSON", "Artifacts"]),
+    library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
+
+    tests("JSON", using: ["Failures"]),
+    tests("Artifacts", using: ["Failures", "JSON"]),
+    tests("Tensor"),
+    tests("Checkpoint", using: ["Failures", "JSON", "Tensor"]),
+    tests("Tokenizer", using: ["Failures", "JSON"]),
+    tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
+    tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint"]),
+    tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
+    tests("Training", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer"]),
+    tests("Pipeline", using: ["Failures", "JSON", "Artifacts"]),
+  ]
+)
