@@ -1,1 +1,59 @@
-// placeholder
+// Shape letters, here and everywhere: T tokens of a micro-batch (all rows one after another), D model width,
+// F feed-forward width, H query heads, K key/value heads, d head width, V vocabulary, r rank, n number of bases.
+
+/// A float32 array in row-major order, its memory shared by every copy of the value.
+///
+/// There are no strides, views or broadcasting: an operation takes whole tensors and says their shapes.
+/// Copies share memory, so whoever writes must be the only user at that time; operations say what they write.
+package struct Tensor: @unchecked Sendable {
+  package let shape: [Int]
+  package let count: Int
+  private let memory: Memory
+
+  /// Owns the floats; 64-byte aligned, as vector loads like it.
+  private final class Memory {
+    let floats: UnsafeMutablePointer<Float>
+
+    init(count: Int) {
+      let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+      unsafe floats = raw.bindMemory(to: Float.self, capacity: count)
+      unsafe floats.initialize(repeating: 0, count: count)
+    }
+
+    deinit { unsafe floats.deallocate() }
+  }
+
+  /// A tensor of zeros.
+  package init(_ shape: Int...) { self.init(shape: shape) }
+
+  /// A tensor of zeros.
+  package init(shape: [Int]) {
+    precondition(shape.allSatisfy { $0 >= 0 }, "negative dimension in \(shape)")
+    self.shape = shape
+    count = shape.reduce(1, *)
+    memory = Memory(count: count)
+  }
+
+  package init(_ values: [Float], shape: [Int]) {
+    self.init(shape: shape)
+    precondition(values.count == count, "\(values.count) values do not fill shape \(shape)")
+    unsafe pointer.update(from: values, count: count)
+  }
+
+  /// The first element. Valid as long as a copy of this tensor lives.
+  package var pointer: UnsafeMutablePointer<Float> { unsafe memory.floats }
+
+  package var array: [Float] { unsafe Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+  /// One element, by its position in memory.
+  package subscript(index: Int) -> Float {
+    get {
+      precondition(index >= 0 && index < count)
+      return unsafe pointer[index]
+    }
+    nonmutating set {
+      precondition(index >= 0 && index < count)
+      unsafe pointer[index] = newValue
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/// A tensor as it lies in a file: typed bytes that are read and never written, usually mapped memory.
+package struct StoredTensor: @unchecked Sendable {
+  package let dtype: DType
+  package let shape: [Int]
+  /// The first byte; `byteCount` bytes can be read. Valid as long as `owner` lives.
+  package let bytes: UnsafeRawPointer
+  /// Keeps the bytes alive, for example the mapping of a file.
+  private let owner: any AnyObject & Sendable
+
+  /// - Parameter bytes: at least the product of `shape` times the element size, aligned to the element size.
+  package init(dtype: DType, shape: [Int], bytes: UnsafeRawPointer, owner: any AnyObject & Sendable) {
+    self.dtype = dtype
+    self.shape = shape
+    unsafe self.bytes = unsafe bytes
+    self.owner = owner
+  }
+
+  package var count: Int { shape.reduce(1, *) }
+  package var byteCount: Int { count * dtype.size }
+}
