@@ -1,5 +1,5 @@
 /// A tensor as it lies in a file: typed bytes that are read and never written, usually mapped memory.
-package struct StoredTensor: @unchecked Sendable {
+@safe package struct StoredTensor: @unchecked Sendable {
   package let dtype: DType
   package let shape: [Int]
   /// The first byte; `byteCount` bytes can be read. Valid as long as `owner` lives.
@@ -11,7 +11,7 @@ package struct StoredTensor: @unchecked Sendable {
   package init(dtype: DType, shape: [Int], bytes: UnsafeRawPointer, owner: any AnyObject & Sendable) {
     self.dtype = dtype
     self.shape = shape
-    unsafe self.bytes = unsafe bytes
+    unsafe self.bytes = bytes
     self.owner = owner
   }
 

@@ -11,12 +11,12 @@ package struct Tensor: @unchecked Sendable {
   private let memory: Memory
 
   /// Owns the floats; 64-byte aligned, as vector loads like it.
-  private final class Memory {
+  @safe private final class Memory {
     let floats: UnsafeMutablePointer<Float>
 
     init(count: Int) {
-      let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-      unsafe floats = raw.bindMemory(to: Float.self, capacity: count)
+      let raw = unsafe UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+      unsafe floats = unsafe raw.bindMemory(to: Float.self, capacity: count)
       unsafe floats.initialize(repeating: 0, count: count)
     }
 
