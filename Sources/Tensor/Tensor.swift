@@ -15,7 +15,7 @@ package struct Tensor: @unchecked Sendable {
     let floats: UnsafeMutablePointer<Float>
 
     init(count: Int) {
-      let raw = unsafe UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+      let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
       unsafe floats = unsafe raw.bindMemory(to: Float.self, capacity: count)
       unsafe floats.initialize(repeating: 0, count: count)
     }

@@ -1,1 +1,93 @@
-// placeholder
+// The float loops of randlora, as plain C.
+//
+// Every kernel gives the same bits on every x86-64: reductions keep 16 fixed accumulators, contraction of
+// a * b + c is off, and exp is our own polynomial. Sizes come first and destinations last; `T` is a number of
+// rows (tokens), `D` a row's width. Nothing here allocates, calls BLAS or keeps state.
+
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+// convert.c: storage types to float32 and back (round to nearest, ties to even).
+void rl_widen_bf16(size_t n, const uint16_t *x, float *y);
+void rl_widen_f16(size_t n, const uint16_t *x, float *y);
+void rl_narrow_bf16(size_t n, const float *x, uint16_t *y);
+void rl_narrow_f16(size_t n, const float *x, uint16_t *y);
+// 1 when every value is finite.
+int rl_all_finite(size_t n, const float *x);
+
+// elementwise.c
+void rl_add(size_t n, const float *x, float *y);                    // y += x
+void rl_multiply_add(size_t n, float a, const float *x, float *y);  // y += a * x
+void rl_scale(size_t n, float a, float *y);                         // y *= a
+void rl_add_bias(size_t T, size_t D, const float *bias, float *y);  // y (T, D) += bias (D)
+// out = silu(gate) * up
+void rl_swiglu(size_t n, const float *gate, const float *up, float *out);
+// d_gate, d_up from d_out; d_gate and d_up may be the memory of gate and up.
+void rl_swiglu_backward(size_t n, const float *gate, const float *up, const float *d_out, float *d_gate,
+                        float *d_up);
+
+// reduce.c
+double rl_sum_squares(size_t n, const float *x);
+double rl_sum(size_t n, const float *x);
+float rl_dot(size_t n, const float *x, const float *y);
+
+// normalization.c: y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps)
+void rl_rms_norm(size_t T, size_t D, float eps, const float *x, const float *weight, float *y, float *rstd);
+// d_x += the gradient through the norm.
+void rl_rms_norm_backward(size_t T, size_t D, const float *x, const float *weight, const float *rstd,
+                          const float *d_y, float *d_x);
+
+// rope.c: rotates the halves of each head of x (T, H, d) by the angles of its token; cosine, sine (T, d/2).
+// direction is +1 forward, -1 backward.
+void rl_rope(size_t T, size_t H, size_t d, float direction, const float *cosine, const float *sine, float *x);
+
+// softmax.c: for query row i (0 ..< rows), only columns first[i] ..< last[i] take part.
+// scores (rows, stride): in, raw products; out, probabilities, zero elsewhere in 0 ..< columns. lse (rows).
+void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+                       const int32_t *last, float *scores, float *lse);
+// probabilities again from raw products and lse, as the backward pass needs them.
+void rl_masked_exp(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+                   const int32_t *last, const float *lse, float *scores);
+// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities.
+void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const float *probabilities,
+                         const float *delta, float *d_probabilities);
+
+// loss.c: per row, nll = logsumexp(logits) - logits[target]; logits become d_loss/d_logits * weight.
+// correct[i] is 1 when the target has the largest logit (the first of equals).
+void rl_cross_entropy(size_t rows, size_t V, float weight, const int32_t *targets, float *logits, float *nll,
+                      uint8_t *correct);
+
+// dropout.c: Philox 4x32-10. The element at feature c of a token is decided by the counter
+// (c / 4, position, row, module) under the key (seed, step): never by batch, thread or machine.
+typedef struct {
+  uint32_t seed, step;
+  uint32_t module;
+  uint32_t threshold;  // an element stays when its 32 random bits are at least this
+  float scale;         // 1 / (1 - p)
+} rl_dropout;
+// y (T, D) = kept ? x * scale : 0; rows[t], positions[t] say which token t is.
+void rl_dropout_forward(size_t T, size_t D, rl_dropout rule, const uint32_t *rows, const uint32_t *positions,
+                        const float *x, float *y);
+// y (T, D) += kept ? x * scale : 0
+void rl_dropout_backward(size_t T, size_t D, rl_dropout rule, const uint32_t *rows, const uint32_t *positions,
+                         const float *x, float *y);
+
+// optimizer.c: decoupled weight decay (AdamW) as torch.optim.AdamW computes it in float32.
+typedef struct {
+  float learning_rate, beta2, epsilon, weight_decay;
+  float one_minus_beta1, one_minus_beta2;  // rounded once from double: 1 - 0.999f is off by 1e-5
+  float gradient_scale;     // the clipping factor
+  float bias_correction1;   // 1 - beta1^t
+  float bias_correction2_sqrt;
+} rl_adamw;
+void rl_adamw_step(size_t n, rl_adamw rule, const float *gradient, float *exp_avg, float *exp_avg_sq,
+                   float *parameter);
+
+#pragma clang assume_nonnull end
+
+#endif

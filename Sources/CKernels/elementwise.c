@@ -1,0 +1,34 @@
+#include "kernel.h"
+
+KERNEL void rl_add(size_t n, const float *restrict x, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+KERNEL void rl_multiply_add(size_t n, float a, const float *restrict x, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+KERNEL void rl_scale(size_t n, float a, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] *= a;
+}
+
+KERNEL void rl_add_bias(size_t T, size_t D, const float *restrict bias, float *restrict y) {
+  for (size_t t = 0; t < T; t++)
+    for (size_t i = 0; i < D; i++) y[t * D + i] += bias[i];
+}
+
+KERNEL void rl_swiglu(size_t n, const float *restrict gate, const float *restrict up, float *restrict out) {
+  for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + fast_exp(-gate[i])) * up[i];
+}
+
+KERNEL void rl_swiglu_backward(size_t n, const float *gate, const float *up, const float *restrict d_out,
+                               float *d_gate, float *d_up) {
+#pragma clang loop vectorize(assume_safety)
+  for (size_t i = 0; i < n; i++) {
+    float g = gate[i], u = up[i];
+    float sigmoid = 1.0f / (1.0f + fast_exp(-g));
+    float silu = g * sigmoid;
+    d_up[i] = d_out[i] * silu;
+    d_gate[i] = d_out[i] * u * (sigmoid + silu * (1.0f - sigmoid));
+  }
+}

@@ -1,0 +1,44 @@
+// What every kernel file shares: dispatch, fixed accumulators, and exp.
+
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "CKernels.h"
+
+#pragma clang fp contract(off)
+
+// One source, two machine codes; the loader picks. The results are the same bits.
+#define KERNEL __attribute__((target_clones("arch=x86-64-v3", "default")))
+#define INLINE static inline __attribute__((always_inline))
+#define LANES 16
+
+// Adds 16 lanes in a fixed order.
+INLINE float sum_lanes(const float *lanes) {
+  float sums[LANES];
+  for (int i = 0; i < LANES; i++) sums[i] = lanes[i];
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) sums[i] += sums[i + width];
+  return sums[0];
+}
+
+// exp(x) with a relative error below 3e-7, without branches; arguments beyond the float range are clamped.
+INLINE float fast_exp(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  float shifted = x * 1.44269504088896341f + 12582912.0f;  // rounds to an integer in the low mantissa bits
+  union { float f; int32_t i; } power = {shifted};
+  float n = shifted - 12582912.0f;
+  float r = x - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  union { int32_t i; float f; } scale = {(int32_t)((uint32_t)(power.i + 127) << 23)};
+  return p * scale.f;
+}
+
+#endif

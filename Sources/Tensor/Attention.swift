@@ -1,0 +1,190 @@
+import CKernels
+
+/// Causal scaled dot-product attention with grouped queries (Ainslie et al. 2023) and an optional sliding window.
+///
+/// Scores exist only for one block of queries at a time; the backward pass forms them again from the
+/// log-sum-exp that the forward pass kept (Dao et al. 2022).
+package struct Attention: Sendable {
+  /// Query heads, H.
+  package let heads: Int
+  /// Key/value heads, K.
+  package let keyValueHeads: Int
+  /// Width of a head, d.
+  package let headDimension: Int
+  /// A query at position p sees the positions in p - window + 1 ... p; nil: all before it.
+  package let window: Int?
+
+  package init(heads: Int, keyValueHeads: Int, headDimension: Int, window: Int? = nil) {
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headDimension = headDimension
+    self.window = window
+  }
+
+  /// Queries whose scores are formed at a time.
+  static let block = 64
+
+  private var scale: Float { 1 / Float(headDimension).squareRoot() }
+
+  /// What one row attends to: its keys and values, which may reach back before its queries (a cache).
+  package struct Segment: Sendable {
+    /// The row's tokens in the query tensor.
+    let queries: Range<Int>
+    /// (S, K·d), S ≥ `keyOffset + keyCount`
+    let keys: Tensor
+    let values: Tensor
+    /// The first of the row's keys, and how many there are; the last query sees the last key.
+    let keyOffset: Int
+    let keyCount: Int
+
+    package init(queries: Range<Int>, keys: Tensor, values: Tensor, keyOffset: Int, keyCount: Int) {
+      self.queries = queries
+      self.keys = keys
+      self.values = values
+      self.keyOffset = keyOffset
+      self.keyCount = keyCount
+    }
+  }
+
+  /// The queries `queries` of a segment against all keys that any of them sees.
+  private struct Block {
+    let queries: Range<Int>
+    /// In the segment's own count, from 0.
+    let keys: Range<Int>
+    /// For each query the columns of `keys` that it sees.
+    let first: [Int32]
+    let last: [Int32]
+  }
+
+  private func blocks(of segment: Segment) -> [Block] {
+    let past = segment.keyCount - segment.queries.count
+    return stride(from: 0, to: segment.queries.count, by: Self.block).map { start in
+      let end = min(start + Self.block, segment.queries.count)
+      let seen = (start..<end).map { query in
+        max(0, past + query + 1 - (window ?? Int.max / 2))..<past + query + 1
+      }
+      let keys = (seen.first?.lowerBound ?? 0)..<past + end
+      return Block(
+        queries: segment.queries.lowerBound + start..<segment.queries.lowerBound + end, keys: keys,
+        first: seen.map { Int32($0.lowerBound - keys.lowerBound) },
+        last: seen.map { Int32($0.upperBound - keys.lowerBound) })
+    }
+  }
+
+  /// - Parameters:
+  ///   - q, out: (T, H·d)
+  ///   - lse: (H, T), the log-sum-exp of each query's scaled scores.
+  package func forward(_ q: Tensor, segments: [Segment], into out: Tensor, lse: Tensor) {
+    let T = lse.count / heads
+    precondition(q.count == T * heads * headDimension && out.count == q.count)
+    Parallel.forEach(segments.count * keyValueHeads) { index in
+      let segment = segments[index / keyValueHeads]
+      let group = index % keyValueHeads
+      for block in blocks(of: segment) {
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.queries.count * block.keys.count) { scratch in
+          guard let scores = scratch.baseAddress else { return }
+          for head in headsOf(group) {
+            unsafe rawScores(block, segment, q: q, head: head, into: scores)
+            unsafe rl_masked_softmax(
+              block.queries.count, block.keys.count, block.keys.count, scale, block.first, block.last, scores,
+              lse.pointer + head * T + block.queries.lowerBound)
+            unsafe MatMul.gemm(
+              rows: block.queries.count, columns: headDimension, inner: block.keys.count, alpha: 1,
+              a: scores, aStride: block.keys.count, aTransposed: false,
+              b: keyAddress(segment.values, segment, block, group), bStride: keyValueHeads * headDimension,
+              bTransposed: false, beta: 0, c: queryAddress(out, block, head), cStride: heads * headDimension)
+          }
+        }
+      }
+    }
+  }
+
+  /// Gradients of a micro-batch whose segments hold just their own tokens (no cache).
+  /// - Parameters:
+  ///   - q, out, dOut: (T, H·d); k, v inside the segments: (T, K·d).
+  ///   - dQ: (T, H·d), overwritten.
+  ///   - dK, dV: (T, K·d), zeros before, the gradient after.
+  package func backward(
+    dOut: Tensor, q: Tensor, out: Tensor, lse: Tensor, segments: [Segment], dQ: Tensor, dK: Tensor, dV: Tensor
+  ) {
+    let T = lse.count / heads
+    precondition(q.count == T * heads * headDimension && dOut.count == q.count && dQ.count == q.count)
+    Parallel.forEach(segments.count * keyValueHeads) { index in
+      let segment = segments[index / keyValueHeads]
+      for block in blocks(of: segment) {
+        let size = block.queries.count * block.keys.count
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * size + block.queries.count) { scratch in
+          guard let scores = scratch.baseAddress else { return }
+          for head in headsOf(index % keyValueHeads) {
+            unsafe backward(
+              block, segment, head: head, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dK, dV: dV,
+              scores: scores, dScores: scores + size, delta: scores + 2 * size)
+          }
+        }
+      }
+    }
+  }
+
+  private func backward(
+    _ block: Block, _ segment: Segment, head: Int, tokens T: Int, dOut: Tensor, q: Tensor, out: Tensor,
+    lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor, scores: UnsafeMutablePointer<Float>,
+    dScores: UnsafeMutablePointer<Float>, delta: UnsafeMutablePointer<Float>
+  ) {
+    let d = headDimension, rows = block.queries.count, columns = block.keys.count
+    let group = head / (heads / keyValueHeads)
+    let queryStride = heads * d, keyStride = keyValueHeads * d
+    let dOutBlock = unsafe queryAddress(dOut, block, head), outBlock = unsafe queryAddress(out, block, head)
+    for row in 0..<rows {
+      unsafe delta[row] = rl_dot(d, dOutBlock + row * queryStride, outBlock + row * queryStride)
+    }
+    unsafe rawScores(block, segment, q: q, head: head, into: scores)
+    unsafe rl_masked_exp(
+      rows, columns, columns, scale, block.first, block.last, lse.pointer + head * T + block.queries.lowerBound,
+      scores)
+    unsafe MatMul.gemm(  // dV += Pᵀ dO
+      rows: columns, columns: d, inner: rows, alpha: 1, a: scores, aStride: columns, aTransposed: true,
+      b: dOutBlock, bStride: queryStride, bTransposed: false, beta: 1,
+      c: keyAddress(dV, segment, block, group), cStride: keyStride)
+    unsafe MatMul.gemm(  // dP = dO Vᵀ
+      rows: rows, columns: columns, inner: d, alpha: 1, a: dOutBlock, aStride: queryStride, aTransposed: false,
+      b: keyAddress(segment.values, segment, block, group), bStride: keyStride, bTransposed: true, beta: 0,
+      c: dScores, cStride: columns)
+    unsafe rl_softmax_backward(rows, columns, columns, scale, scores, delta, dScores)
+    unsafe MatMul.gemm(  // dQ = dS K
+      rows: rows, columns: d, inner: columns, alpha: 1, a: dScores, aStride: columns, aTransposed: false,
+      b: keyAddress(segment.keys, segment, block, group), bStride: keyStride, bTransposed: false, beta: 0,
+      c: queryAddress(dQ, block, head), cStride: queryStride)
+    unsafe MatMul.gemm(  // dK += dSᵀ Q
+      rows: columns, columns: d, inner: rows, alpha: 1, a: dScores, aStride: columns, aTransposed: true,
+      b: queryAddress(q, block, head), bStride: queryStride, bTransposed: false, beta: 1,
+      c: keyAddress(dK, segment, block, group), cStride: keyStride)
+  }
+
+  /// The query heads that share one key/value head.
+  private func headsOf(_ group: Int) -> Range<Int> {
+    let share = heads / keyValueHeads
+    return group * share..<(group + 1) * share
+  }
+
+  /// `scores = Q Kᵀ`, unscaled, (queries, keys).
+  private func rawScores(
+    _ block: Block, _ segment: Segment, q: Tensor, head: Int, into scores: UnsafeMutablePointer<Float>
+  ) {
+    unsafe MatMul.gemm(
+      rows: block.queries.count, columns: block.keys.count, inner: headDimension, alpha: 1,
+      a: queryAddress(q, block, head), aStride: heads * headDimension, aTransposed: false,
+      b: keyAddress(segment.keys, segment, block, head / (heads / keyValueHeads)),
+      bStride: keyValueHeads * headDimension, bTransposed: true, beta: 0, c: scores, cStride: block.keys.count)
+  }
+
+  private func queryAddress(_ tensor: Tensor, _ block: Block, _ head: Int) -> UnsafeMutablePointer<Float> {
+    unsafe tensor.pointer + (block.queries.lowerBound * heads + head) * headDimension
+  }
+
+  private func keyAddress(
+    _ tensor: Tensor, _ segment: Segment, _ block: Block, _ group: Int
+  ) -> UnsafeMutablePointer<Float> {
+    unsafe tensor.pointer
+      + ((segment.keyOffset + block.keys.lowerBound) * keyValueHeads + group) * headDimension
+  }
+}

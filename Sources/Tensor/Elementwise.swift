@@ -1,0 +1,73 @@
+import CKernels
+
+extension Tensor {
+  /// Floats that one thread takes at a time.
+  private static let block = 1 << 15
+
+  /// `self += other`
+  package func add(_ other: Tensor) {
+    precondition(other.count == count)
+    Parallel.forEachRange(of: count, by: Self.block) { range in
+      unsafe rl_add(range.count, other.pointer + range.lowerBound, pointer + range.lowerBound)
+    }
+  }
+
+  /// `self *= factor`
+  package func scale(by factor: Float) {
+    Parallel.forEachRange(of: count, by: Self.block) { range in
+      unsafe rl_scale(range.count, factor, pointer + range.lowerBound)
+    }
+  }
+
+  /// Adds `bias` (D) to each of the first T rows of `self` (T, D).
+  package func add(bias: Tensor, tokens T: Int) {
+    precondition(count >= T * bias.count)
+    unsafe rl_add_bias(T, bias.count, bias.pointer, pointer)
+  }
+
+  package func fill(with value: Float) {
+    unsafe pointer.update(repeating: value, count: count)
+  }
+
+  /// Copies the elements of `other` over this tensor's own.
+  package func copy(from other: Tensor) {
+    precondition(other.count == count)
+    unsafe pointer.update(from: other.pointer, count: count)
+  }
+
+  /// A copy with memory of its own.
+  package func duplicate() -> Tensor {
+    let copy = Tensor(shape: shape)
+    copy.copy(from: self)
+    return copy
+  }
+
+  /// The sum of the squares, added in double precision.
+  package var sumOfSquares: Double { unsafe rl_sum_squares(count, pointer) }
+
+  package var sum: Double { unsafe rl_sum(count, pointer) }
+}
+
+/// The gated activation of the Llama feed-forward block: `out = silu(gate) · up`.
+package enum SwiGLU {
+  private static let block = 1 << 13
+
+  /// All tensors (T, F).
+  package static func forward(gate: Tensor, up: Tensor, into out: Tensor) {
+    precondition(gate.count == up.count && gate.count == out.count)
+    Parallel.forEachRange(of: gate.count, by: block) { range in
+      let at = range.lowerBound
+      unsafe rl_swiglu(range.count, gate.pointer + at, up.pointer + at, out.pointer + at)
+    }
+  }
+
+  /// Overwrites `gate` and `up` with their gradients; all tensors (T, F).
+  package static func backward(dOut: Tensor, gate: Tensor, up: Tensor) {
+    precondition(gate.count == up.count && gate.count == dOut.count)
+    Parallel.forEachRange(of: gate.count, by: block) { range in
+      let at = range.lowerBound
+      unsafe rl_swiglu_backward(
+        range.count, gate.pointer + at, up.pointer + at, dOut.pointer + at, gate.pointer + at, up.pointer + at)
+    }
+  }
+}

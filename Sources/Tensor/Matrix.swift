@@ -1,0 +1,48 @@
+/// A rectangle of floats inside a tensor, as a matrix product reads or writes it.
+@safe package struct Matrix: @unchecked Sendable {
+  /// As the product sees them, that is after transposition.
+  package let rows: Int
+  package let columns: Int
+  /// Floats from one stored row to the next.
+  let stride: Int
+  let isTransposed: Bool
+  let base: UnsafeMutablePointer<Float>
+  private let owner: Tensor
+
+  /// A row-major matrix of `rows` times `columns` that starts `offset` floats into `tensor`.
+  package init(_ tensor: Tensor, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
+    let stride = stride ?? columns
+    precondition(
+      offset >= 0 && stride >= columns && offset + max(0, (rows - 1) * stride + columns) <= tensor.count,
+      "a \(rows)×\(columns) matrix at \(offset) with stride \(stride) leaves a tensor of \(tensor.shape)")
+    self.rows = rows
+    self.columns = columns
+    self.stride = stride
+    isTransposed = false
+    unsafe base = tensor.pointer + offset
+    owner = tensor
+  }
+
+  /// A tensor of two dimensions, whole.
+  package init(_ tensor: Tensor) {
+    precondition(tensor.shape.count == 2, "expected two dimensions, found \(tensor.shape)")
+    self.init(tensor, rows: tensor.shape[0], columns: tensor.shape[1])
+  }
+
+  private init(transposing matrix: Matrix) {
+    rows = matrix.columns
+    columns = matrix.rows
+    stride = matrix.stride
+    isTransposed = !matrix.isTransposed
+    unsafe base = unsafe matrix.base
+    owner = matrix.owner
+  }
+
+  /// The same memory read with rows and columns exchanged.
+  package var transposed: Matrix { Matrix(transposing: self) }
+
+  /// The address of the element at (row, column) as the product sees them.
+  func address(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
+    unsafe isTransposed ? base + column * stride + row : base + row * stride + column
+  }
+}

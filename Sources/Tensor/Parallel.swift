@@ -1,0 +1,38 @@
+import Dispatch
+import Synchronization
+
+/// Spreads independent pieces of work over threads.
+///
+/// What the pieces are is decided by shapes alone, and each writes memory of its own, so the bits of a result
+/// do not depend on the number of threads or on which of them takes which piece.
+package enum Parallel {
+  private static let threadCount = Atomic<Int>(1)
+
+  /// How many threads work at once; 1 until a program says otherwise.
+  package static var threads: Int {
+    get { threadCount.load(ordering: .relaxed) }
+    set { threadCount.store(max(1, newValue), ordering: .relaxed) }
+  }
+
+  /// Calls `body` once for each of `0 ..< count`, in no particular order.
+  package static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    let workers = min(threads, count)
+    if workers <= 1 {
+      for index in 0..<count { body(index) }
+      return
+    }
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        if index >= count { return }
+        body(index)
+      }
+    }
+  }
+
+  /// Calls `body` for consecutive ranges of at most `size` that cover `0 ..< count`.
+  package static func forEachRange(of count: Int, by size: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    forEach((count + size - 1) / size) { body($0 * size..<min(($0 + 1) * size, count)) }
+  }
+}
