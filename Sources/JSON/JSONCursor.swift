@@ -36,8 +36,21 @@ package struct JSONCursor: Sendable {
   /// An integer that lies in `range`.
   package func integer(in range: some RangeExpression<Int>) throws(Failure) -> Int {
     let integer = try integer()
-    guard range.contains(integer) else { throw failure("\(integer) is out of range (\(range))") }
+    guard range.contains(integer) else {
+      throw failure("expected \(Self.words(for: range)), found \(integer)")
+    }
     return integer
+  }
+
+  private static func words(for range: some RangeExpression<Int>) -> String {
+    switch range {
+    case let range as ClosedRange<Int>: "an integer from \(range.lowerBound) to \(range.upperBound)"
+    case let range as Range<Int>: "an integer from \(range.lowerBound) to \(range.upperBound - 1)"
+    case let range as PartialRangeFrom<Int>: "an integer of at least \(range.lowerBound)"
+    case let range as PartialRangeThrough<Int>: "an integer of at most \(range.upperBound)"
+    case let range as PartialRangeUpTo<Int>: "an integer below \(range.upperBound)"
+    default: "an integer in \(range)"
+    }
   }
 
   package func double() throws(Failure) -> Double {
@@ -52,7 +65,9 @@ package struct JSONCursor: Sendable {
 
   package func members() throws(Failure) -> [(key: String, cursor: JSONCursor)] {
     guard let object = value.objectValue else { throw expected("an object") }
-    return object.members.map { ($0.key, JSONCursor(document: document, path: path + [.key($0.key)], value: $0.value)) }
+    return object.members.map {
+      ($0.key, JSONCursor(document: document, path: path + [.key($0.key)], value: $0.value))
+    }
   }
 
   /// The member named `key`, which must be there (and may be null).
@@ -72,7 +87,8 @@ package struct JSONCursor: Sendable {
   /// Refuses members that no reader knows, so that a misspelt key is never silently ignored.
   package func allowOnly(_ keys: [String]) throws(Failure) {
     for (key, cursor) in try members() where !keys.contains(where: { $0.utf8.elementsEqual(key.utf8) }) {
-      throw cursor.failure("unknown field '\(key)'", hint: "known fields: \(keys.sorted().joined(separator: ", "))")
+      throw cursor.failure(
+        "unknown field '\(key)'", hint: "known fields: \(keys.sorted().joined(separator: ", "))")
     }
   }
 }

@@ -39,8 +39,10 @@ struct JSONParser {
 
   mutating func parseValue() throws(SyntaxError) -> JSON {
     switch try peek() {
-    case UInt8(ascii: "{"): return .object(try nested { parser throws(SyntaxError) in try parser.parseObject() })
-    case UInt8(ascii: "["): return .array(try nested { parser throws(SyntaxError) in try parser.parseArray() })
+    case UInt8(ascii: "{"):
+      return .object(try nested { parser throws(SyntaxError) in try parser.parseObject() })
+    case UInt8(ascii: "["):
+      return .array(try nested { parser throws(SyntaxError) in try parser.parseArray() })
     case UInt8(ascii: "\""): return .string(try parseString())
     case UInt8(ascii: "t"): try expect("true"); return .bool(true)
     case UInt8(ascii: "f"): try expect("false"); return .bool(false)
@@ -91,7 +93,9 @@ struct JSONParser {
       guard try peek() == UInt8(ascii: "\"") else { throw error("expected a string as the key") }
       let start = offset
       let key = try parseString()
-      guard seen.insert(ByteString(key)).inserted else { throw error("the key '\(key)' appears twice", at: start) }
+      guard seen.insert(ByteString(key)).inserted else {
+        throw error("the key '\(key)' appears twice", at: start)
+      }
       guard try peek() == UInt8(ascii: ":") else { throw error("expected ':' after the key") }
       offset += 1
       members.append((key, try parseValue()))
@@ -124,18 +128,24 @@ extension JSONParser {
     if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
       isInteger = false
       offset += 1
-      if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+      if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
+        offset += 1
+      }
       guard skipDigits() > 0 else { throw error("expected a digit in the exponent") }
     }
     let text = String(decoding: bytes[start..<offset], as: UTF8.self)
     if isInteger, text != "-0", let value = Int(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else { throw error("the number \(text) is too large", at: start) }
+    guard let value = Double(text), value.isFinite else {
+      throw error("the number \(text) is too large", at: start)
+    }
     return .number(value)
   }
 
   private mutating func skipDigits() -> Int {
     let start = offset
-    while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) { offset += 1 }
+    while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
+      offset += 1
+    }
     return offset - start
   }
 }
@@ -154,11 +164,14 @@ extension JSONParser {
       case UInt8(ascii: "\""):
         let run = bytes[runStart..<offset]
         offset += 1
-        let decoded = text.map { String(validating: $0 + run, as: UTF8.self) } ?? String(validating: run, as: UTF8.self)
+        let decoded =
+          text.map { String(validating: $0 + run, as: UTF8.self) } ?? String(validating: run, as: UTF8.self)
         guard let decoded else { throw error("the string is not valid UTF-8", at: start) }
         return decoded
       case UInt8(ascii: "\\"):
-        text = (text ?? []) + bytes[runStart..<offset]
+        // In place: a new array at each escape would make a hostile string take quadratic time.
+        if text == nil { text = [] }
+        text?.append(contentsOf: bytes[runStart..<offset])
         offset += 1
         text?.append(contentsOf: String(try parseEscape()).utf8)
         runStart = offset
@@ -202,9 +215,8 @@ extension JSONParser {
   }
 
   private mutating func parseHex4() throws(SyntaxError) -> UInt32 {
-    guard offset + 4 <= bytes.count,
-      let value = UInt32(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16),
-      bytes[offset] != UInt8(ascii: "+")
+    guard offset + 4 <= bytes.count, !"+-".utf8.contains(bytes[offset]),
+      let value = UInt32(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
     else { throw error("expected four hexadecimal digits") }
     offset += 4
     return value
