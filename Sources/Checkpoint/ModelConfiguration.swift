@@ -1,0 +1,227 @@
+package import Failures
+package import JSON
+
+/// What config.json says about a decoder model, checked. Fields that transformers would default are defaulted the
+/// same way; a field that asks for something we do not compute is refused by its name.
+package struct ModelConfiguration: Sendable, Equatable {
+  package let family: ModelFamily
+  /// `vocab_size` (V)
+  package let vocabularySize: Int
+  /// `hidden_size` (D)
+  package let width: Int
+  /// `intermediate_size` (F)
+  package let feedForwardWidth: Int
+  /// `num_hidden_layers`
+  package let layerCount: Int
+  /// `num_attention_heads` (H)
+  package let headCount: Int
+  /// `num_key_value_heads` (K); divides the number of heads.
+  package let keyValueHeadCount: Int
+  /// `head_dim` (d), else `hidden_size / num_attention_heads`; even.
+  package let headWidth: Int
+  /// `max_position_embeddings`
+  package let contextLength: Int
+  /// `rms_norm_eps`
+  package let normEpsilon: Double
+  package let rotary: RotaryParameters
+  /// Whether q_proj, k_proj and v_proj have a bias (Llama: `attention_bias`; Qwen 2: always).
+  package let hasQueryKeyValueBias: Bool
+  /// Whether o_proj has a bias (Llama: `attention_bias`).
+  package let hasAttentionOutputBias: Bool
+  /// Whether gate_proj, up_proj and down_proj have a bias (Llama: `mlp_bias`).
+  package let hasFeedForwardBias: Bool
+  /// For each layer the number of latest positions, the query's own included, that it attends to; nil: all.
+  package let windows: [Int?]
+  /// `tie_word_embeddings`: the output head uses the embedding matrix.
+  package let tiesEmbeddings: Bool
+  /// `bos_token_id`
+  package let bosID: Int?
+  /// `eos_token_id`: one or several, or none.
+  package let eosIDs: [Int]
+  /// `pad_token_id`; −1, which old files have, counts as none.
+  package let padID: Int?
+
+  /// Larger than any model's sizes; with it and the limit on layers, no count of weights overflows.
+  static let limit = 1 << 24
+
+  /// - Parameter file: the path of a config.json.
+  package init(file: String) throws(Failure) {
+    try self.init(try JSONDocument(try MappedFile(file).contents, source: file).cursor)
+  }
+
+  /// - Parameter config: the root of config.json.
+  package init(_ config: JSONCursor) throws(Failure) {
+    family = try Self.family(config)
+    try Self.refuseUnsupported(config)
+    func size(_ name: String) throws(Failure) -> Int { try config.field(name).integer(in: 1...Self.limit) }
+    vocabularySize = try size("vocab_size")
+    width = try size("hidden_size")
+    feedForwardWidth = try size("intermediate_size")
+    layerCount = try config.field("num_hidden_layers").integer(in: 1...4096)
+    headCount = try size("num_attention_heads")
+    keyValueHeadCount = try Self.keyValueHeads(config, family: family, heads: headCount)
+    headWidth = try Self.headWidth(config, width: width, heads: headCount)
+    contextLength =
+      try config.optional("max_position_embeddings")?.integer(in: 1...Self.limit)
+      ?? family.defaultContextLength
+    normEpsilon = try config.optional("rms_norm_eps")?.positive() ?? 1e-6
+    rotary = try RotaryParameters(config: config, contextLength: contextLength)
+    let attentionBias = try Self.bias(config, "attention_bias", family: family)
+    hasQueryKeyValueBias = attentionBias || family == .qwen2
+    hasAttentionOutputBias = attentionBias
+    hasFeedForwardBias = try Self.bias(config, "mlp_bias", family: family)
+    windows = try Self.windows(config, family: family, layers: layerCount)
+    tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? family.defaultTiesEmbeddings
+    let tokens = try SpecialTokens(
+      config, defaults: family.defaultSpecialTokens, vocabularySize: vocabularySize)
+    (bosID, eosIDs, padID) = (tokens.bosID, tokens.eosIDs, tokens.padID)
+  }
+
+  private static func family(_ config: JSONCursor) throws(Failure) -> ModelFamily {
+    let type = try config.field("model_type")
+    let name = try type.string()
+    guard let family = ModelFamily(rawValue: name) else {
+      let known = ModelFamily.allCases.map(\.rawValue).joined(separator: ", ")
+      throw type.failure("the model type '\(name)' is not supported", hint: "supported types: \(known)")
+    }
+    guard let architectures = try config.optional("architectures") else { return family }
+    var names: [String] = []
+    for element in try architectures.elements() { names.append(try element.string()) }
+    guard names.isEmpty || names == [family.architecture] else {
+      throw architectures.failure(
+        "\(names.joined(separator: ", ")) is not supported, expected \(family.architecture)")
+    }
+    return family
+  }
+
+  private static func keyValueHeads(
+    _ config: JSONCursor, family: ModelFamily, heads: Int
+  ) throws(Failure) -> Int {
+    let isAbsent = config.value["num_key_value_heads"] == nil
+    let field = try config.optional("num_key_value_heads")
+    let count = try field?.integer(in: 1...heads) ?? (isAbsent ? family.defaultKeyValueHeads : nil) ?? heads
+    guard heads % count == 0 else {
+      throw (field ?? config).failure(
+        "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(count)")
+    }
+    return count
+  }
+
+  private static func headWidth(_ config: JSONCursor, width: Int, heads: Int) throws(Failure) -> Int {
+    let field = try config.optional("head_dim")
+    if field == nil, width % heads != 0 {
+      throw try config.field("hidden_size").failure(
+        "hidden_size \(width) is not a multiple of num_attention_heads \(heads), and there is no head_dim")
+    }
+    let headWidth = try field?.integer(in: 1...limit) ?? width / heads
+    guard headWidth % 2 == 0 else {
+      throw (field ?? config).failure(
+        "heads of width \(headWidth) cannot be rotated in pairs: the width must be even")
+    }
+    guard headWidth * heads <= limit else {
+      throw (field ?? config).failure("\(heads) heads of \(headWidth) are too wide")
+    }
+    return headWidth
+  }
+
+  private static func bias(_ config: JSONCursor, _ name: String, family: ModelFamily) throws(Failure) -> Bool
+  {
+    guard let field = try config.optional(name), try field.bool() else { return false }
+    guard family == .llama else { throw field.failure("models of type \(family.rawValue) have no such bias") }
+    return true
+  }
+}
+
+// MARK: - Sliding windows
+
+extension ModelConfiguration {
+  /// Mistral: one window for all layers. Qwen 2: only with `use_sliding_window`, on the layers from
+  /// `max_window_layers` on or those that `layer_types` names.
+  private static func windows(_ config: JSONCursor, family: ModelFamily, layers: Int) throws(Failure)
+    -> [Int?]
+  {
+    let field = try config.optional("sliding_window")
+    let isAbsent = config.value["sliding_window"] == nil
+    var window = try field?.integer(in: 1...limit) ?? (isAbsent ? family.defaultSlidingWindow : nil)
+    switch family {
+    case .llama:
+      if let field { throw field.failure("models of type llama have no sliding window") }
+    case .mistral: break
+    case .qwen2:
+      let isUsed = try config.optional("use_sliding_window")?.bool() ?? false
+      if !isUsed { window = nil }
+    }
+    if let types = try config.optional("layer_types") {
+      return try windows(named: types, window: window, family: family, layers: layers)
+    }
+    let first = family == .qwen2 ? try config.optional("max_window_layers")?.integer(in: 0...limit) ?? 28 : 0
+    return (0..<layers).map { $0 >= first ? window : nil }
+  }
+
+  private static func windows(
+    named types: JSONCursor, window: Int?, family: ModelFamily, layers: Int
+  ) throws(Failure) -> [Int?] {
+    let elements = try types.elements()
+    guard elements.count == layers else {
+      throw types.failure("\(elements.count) entries for num_hidden_layers \(layers)")
+    }
+    var windows: [Int?] = []
+    for element in elements {
+      switch try element.string() {
+      case "full_attention" where family != .mistral || window == nil: windows.append(nil)
+      case "sliding_attention" where window != nil: windows.append(window)
+      case let name: throw element.failure("'\(name)' does not agree with the model's sliding window")
+      }
+    }
+    return windows
+  }
+}
+
+// MARK: - What is refused
+
+extension ModelConfiguration {
+  /// Fields that change what a model computes, each with the only value that we compute. transformers adds fields all
+  /// the time, most of them without effect: what is not listed here or read above is ignored.
+  private static let neutralValues: [(field: String, value: JSON)] = [
+    ("hidden_act", "silu"), ("hidden_activation", "silu"), ("pretraining_tp", 1), ("attention_dropout", 0),
+    ("embd_pdrop", 0), ("resid_pdrop", 0), ("hidden_dropout", 0), ("partial_rotary_factor", 1),
+    ("is_encoder_decoder", false), ("add_cross_attention", false), ("embedding_multiplier", 1),
+    ("residual_multiplier", 1), ("logits_scaling", 1), ("logit_scale", 1), ("use_qk_norm", false),
+    ("qk_norm", false), ("alibi", false), ("use_bidirectional_attention", false), ("is_causal", true),
+  ]
+
+  /// Fields that must be absent or null.
+  private static let refusedFields = [
+    "quantization_config", "attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar",
+    "attention_multiplier", "clip_qkv", "num_experts", "num_local_experts", "no_rope_layers", "pruned_heads",
+    "attention_chunk_size", "layer_norm_eps", "compression_config",
+  ]
+
+  private static func refuseUnsupported(_ config: JSONCursor) throws(Failure) {
+    for name in refusedFields {
+      guard let field = try config.optional(name) else { continue }
+      if field.value.objectValue?.isEmpty ?? false { continue }
+      throw field.failure(
+        "'\(name)' is not supported",
+        hint: name == "quantization_config" ? "use the model's original weights in f32, f16 or bf16" : nil)
+    }
+    for (name, neutral) in neutralValues {
+      guard let field = try config.optional(name), field.value != neutral else { continue }
+      throw field.failure(
+        "only \(JSONText.short(neutral)) is supported, found \(JSONText.short(field.value))")
+    }
+  }
+}
+
+/// JSON scalars as an error message quotes them.
+private enum JSONText {
+  static func short(_ value: JSON) -> String {
+    switch value {
+    case .bool(let bool): "\(bool)"
+    case .integer(let integer): "\(integer)"
+    case .number(let number): "\(number)"
+    case .string(let string): "'\(string)'"
+    default: value.typeName
+    }
+  }
+}
