@@ -71,3 +71,13 @@ package enum SwiGLU {
     }
   }
 }
+
+extension Tensor {
+  /// Copies rows `source` of `other` to this tensor's rows from `destination` on; both (rows, D).
+  package func copyRows(of other: Tensor, _ source: Range<Int>, to destination: Int) {
+    let D = shape[1]
+    precondition(other.shape[1] == D && source.upperBound <= other.shape[0])
+    precondition(destination >= 0 && destination + source.count <= shape[0])
+    unsafe (pointer + destination * D).update(from: other.pointer + source.lowerBound * D, count: source.count * D)
+  }
+}

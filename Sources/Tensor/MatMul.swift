@@ -16,12 +16,19 @@ package enum MatMul {
   /// Keeps OpenBLAS to the calling thread; evaluated once, before the first product.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
 
-  /// `c = alpha · a · b + beta · c`, with a (M, N) result c that is not transposed.
+  /// `c = alpha · a · b + beta · c`
+  /// - Parameters:
+  ///   - a: (M, L)
+  ///   - b: (L, N)
+  ///   - c: (M, N)
   package static func multiply(
     _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0
   ) {
+    if c.isTransposed {
+      return multiply(b.transposed, a.transposed, into: c.transposed, alpha: alpha, beta: beta)
+    }
     precondition(
-      a.rows == c.rows && b.columns == c.columns && a.columns == b.rows && !c.isTransposed,
+      a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
       "(\(a.rows)×\(a.columns)) · (\(b.rows)×\(b.columns)) does not make \(c.rows)×\(c.columns)")
     let rowTiles = (c.rows + tile - 1) / tile
     let columnTiles = (c.columns + tile - 1) / tile

@@ -77,6 +77,13 @@ void rl_dropout_forward(size_t T, size_t D, rl_dropout rule, const uint32_t *row
 void rl_dropout_backward(size_t T, size_t D, rl_dropout rule, const uint32_t *rows, const uint32_t *positions,
                          const float *x, float *y);
 
+// randlora.c: one row of the scaled bases of RandLoRA, and its gradients.
+// out (D) = lambda * a * gamma
+void rl_scaled_base(size_t D, float lambda, const float *a, const float *gamma, float *out);
+// d_gamma += d_out * lambda * a; returns the sum of d_out * a * gamma, the gradient of lambda.
+float rl_scaled_base_backward(size_t D, float lambda, const float *a, const float *gamma, const float *d_out,
+                              float *d_gamma);
+
 // optimizer.c: decoupled weight decay (AdamW) as torch.optim.AdamW computes it in float32.
 typedef struct {
   float learning_rate, beta2, epsilon, weight_decay;

@@ -1,0 +1,135 @@
+import Testing
+
+@testable import Tensor
+
+@Suite struct GradientTests {
+  @Test func rmsNorm() {
+    let x = random(3, 21, seed: 1), d = random(3, 21, seed: 2)
+    let norm = RMSNorm(weight: random(21, seed: 3), epsilon: 1e-6)
+    let rstd = Tensor(3)
+    func y() -> Tensor {
+      let y = Tensor(3, 21)
+      norm.forward(x, into: y, rstd: rstd, tokens: 3)
+      return y
+    }
+    _ = y()
+    let dX = Tensor(3, 21)
+    norm.backward(dY: d, x: x, rstd: rstd, into: dX, tokens: 3)
+    expectGradient(dX, of: y, weights: d, at: x)
+  }
+
+  @Test func swiGLU() {
+    let gate = random(2, 19, seed: 4), up = random(2, 19, seed: 5), d = random(2, 19, seed: 6)
+    func out() -> Tensor {
+      let out = Tensor(2, 19)
+      SwiGLU.forward(gate: gate, up: up, into: out)
+      return out
+    }
+    let dGate = gate.duplicate(), dUp = up.duplicate()
+    SwiGLU.backward(dOut: d, gate: dGate, up: dUp)
+    expectGradient(dGate, of: out, weights: d, at: gate)
+    expectGradient(dUp, of: out, weights: d, at: up)
+  }
+
+  @Test func rotaryEmbedding() {
+    let rope = RotaryEmbedding(inverseFrequencies: [1, 0.1, 0.01])
+    let table = rope.table(positions: [0, 1, 5])
+    let x = random(3, 12, seed: 7), d = random(3, 12, seed: 8)
+    func y() -> Tensor {
+      let y = x.duplicate()
+      rope.forward(y, heads: 2, table: table)
+      return y
+    }
+    #expect(Array(y().array[..<12]) == Array(x.array[..<12]), "position 0 is not rotated")
+    let dX = d.duplicate()
+    rope.backward(dX, heads: 2, table: table)
+    expectGradient(dX, of: y, weights: d, at: x)
+  }
+
+  @Test(arguments: [nil, 3, 70]) func attention(window: Int?) {
+    let rows = Rows(lengths: [5, 1, 66])
+    let T = rows.tokens, d = 4
+    let attention = Attention(heads: 4, keyValueHeads: 2, headDimension: d, window: window)
+    let q = random(T, 4 * d, seed: 9), k = random(T, 2 * d, seed: 10), v = random(T, 2 * d, seed: 11)
+    let dOut = random(T, 4 * d, seed: 12), lse = Tensor(4, T)
+    func segments() -> [Attention.Segment] {
+      rows.spans.map { .init(queries: $0, keys: k, values: v, keyOffset: $0.lowerBound, keyCount: $0.count) }
+    }
+    func out() -> Tensor {
+      let out = Tensor(T, 4 * d)
+      attention.forward(q, segments: segments(), into: out, lse: lse)
+      return out
+    }
+    let result = out()
+    #expect(difference(result, naive(q, k, v, rows: rows, window: window)) < 1e-5)
+    let dQ = Tensor(T, 4 * d), dK = Tensor(T, 2 * d), dV = Tensor(T, 2 * d)
+    attention.backward(
+      dOut: dOut, q: q, out: result, lse: lse, segments: segments(), dQ: dQ, dK: dK, dV: dV)
+    expectGradient(dQ, of: out, weights: dOut, at: q)
+    expectGradient(dK, of: out, weights: dOut, at: k)
+    expectGradient(dV, of: out, weights: dOut, at: v)
+  }
+
+  /// Attention by its formula, 4 query heads on 2 key/value heads of width 4.
+  private func naive(_ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?) -> Tensor {
+    let out = Tensor(rows.tokens, 16)
+    for span in rows.spans {
+      for (t, head) in span.flatMap({ t in (0..<4).map { (t, $0) } }) {
+        let seen = max(span.lowerBound, t + 1 - (window ?? 1 << 20))...t
+        func dot(_ s: Int) -> Float { (0..<4).reduce(0) { $0 + q[t * 16 + head * 4 + $1] * k[s * 8 + head / 2 * 4 + $1] } }
+        let weights = seen.map { exponential(dot($0) / 2) }
+        let total = weights.reduce(0, +)
+        for (s, weight) in zip(seen, weights) {
+          for i in 0..<4 { out[t * 16 + head * 4 + i] += weight / total * v[s * 8 + head / 2 * 4 + i] }
+        }
+      }
+    }
+    return out
+  }
+
+  @Test func attentionOverACacheEqualsAttentionOverTheWhole() {
+    let attention = Attention(heads: 2, keyValueHeads: 1, headDimension: 4)
+    let q = random(6, 8, seed: 13), k = random(6, 4, seed: 14), v = random(6, 4, seed: 15)
+    let whole = Tensor(6, 8), last = Tensor(1, 8)
+    attention.forward(
+      q, segments: [.init(queries: 0..<6, keys: k, values: v, keyOffset: 0, keyCount: 6)], into: whole,
+      lse: Tensor(2, 6))
+    let lastQuery = Tensor(Array(q.array[40...]), shape: [1, 8])
+    attention.forward(
+      lastQuery, segments: [.init(queries: 0..<1, keys: k, values: v, keyOffset: 0, keyCount: 6)], into: last,
+      lse: Tensor(2, 1))
+    #expect(difference(last, Tensor(Array(whole.array[40...]), shape: [1, 8])) < 1e-6)
+  }
+
+  @Test func crossEntropy() {
+    let logits = random(3, 37, seed: 16), targets: [Int32] = [0, 36, 5]
+    let gradient = logits.duplicate()
+    let result = CrossEntropy.forwardBackward(logits: gradient, targets: targets[...], weight: 0.5)
+    func nll() -> Tensor {
+      Tensor(CrossEntropy.forwardBackward(logits: logits.duplicate(), targets: targets[...], weight: 0).nll, shape: [3])
+    }
+    #expect(nll().array == result.nll)
+    expectGradient(gradient, of: nll, weights: Tensor([0.5, 0.5, 0.5], shape: [3]), at: logits)
+  }
+
+  @Test func crossEntropyCountsTheFirstOfEqualLogitsAsTheAnswer() {
+    let logits = Tensor([1, 3, 3, 0, 0, 0], shape: [2, 3])
+    let result = CrossEntropy.forwardBackward(logits: logits, targets: [1, 2], weight: 1)
+    #expect(result.correct == [true, false])
+  }
+
+  @Test func scaledBases() {
+    let bases = ScaledBases(rank: 3, bases: 4, width: 18)
+    let a = random(3, 1, 20, seed: 17), parameters = random(12 + 72, seed: 18), d = random(12, 18, seed: 19)
+    func scaled() -> Tensor {
+      let scaled = Tensor(12, 18)
+      bases.forward(a: a, parameters: parameters, lambda: 0, gamma: 12, into: scaled)
+      return scaled
+    }
+    let m = 7, c = 5  // λ[7 / 4, 7 % 4] · A[7 / 4, 5] · γ[7 % 4, 5]
+    #expect(scaled()[m * 18 + c] == parameters[7] * a[1 * 20 + 5] * parameters[12 + 3 * 18 + 5])
+    let gradient = Tensor(84)
+    bases.backward(dScaled: d, a: a, parameters: parameters, lambda: 0, gamma: 12, into: gradient)
+    expectGradient(gradient, of: scaled, weights: d, at: parameters)
+  }
+}
