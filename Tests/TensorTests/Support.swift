@@ -60,7 +60,7 @@ func transpose(_ a: Tensor) -> Tensor {
 
 /// A stored copy of a tensor in another type.
 func stored(_ tensor: Tensor, as dtype: DType) -> StoredTensor {
-  final class Owner: @unchecked Sendable {
+  @safe final class Owner: @unchecked Sendable {
     let memory: UnsafeMutableRawPointer
     init(_ bytes: [UInt8]) {
       unsafe memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 64)
@@ -68,7 +68,7 @@ func stored(_ tensor: Tensor, as dtype: DType) -> StoredTensor {
     }
     deinit { unsafe memory.deallocate() }
   }
-  let owner = unsafe Owner(tensor.bytes(as: dtype))
+  let owner = Owner(tensor.bytes(as: dtype))
   return unsafe StoredTensor(dtype: dtype, shape: tensor.shape, bytes: owner.memory, owner: owner)
 }
 
