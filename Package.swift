@@ -12,8 +12,8 @@ let house: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-func library(_ name: String, _ rooms: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: rooms, swiftSettings: house)
+func library(_ name: String, _ rooms: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: rooms, resources: resources, swiftSettings: house)
 }
 
 func program(_ name: String, _ rooms: [Target.Dependency]) -> Target {
@@ -42,12 +42,15 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CLinux"),
     // -O3 in debug builds too: the float loops are what tests spend their time in.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     library("Failures", []),
     library("JSON", ["Failures"]),
-    library("Artifacts", ["Failures", "JSON", "CArchive", "CCrypto"]),
+    library(
+      "Artifacts", ["Failures", "JSON", "CArchive", "CCrypto", "CLinux"],
+      resources: [.embedInCode("Schemas")]),  // a link to schemas/
     library("Tensor", ["Failures", "CKernels", "COpenBLAS"]),
     library("Checkpoint", ["Failures", "JSON", "Tensor"]),
     library("RegularExpressions", ["Failures", "CPCRE2"]),

@@ -51,7 +51,7 @@ package enum JSON: Sendable {
   package subscript(key: String) -> JSON? { objectValue?[key] }
 }
 
-extension JSON: Equatable {
+extension JSON: Hashable {
   /// Numbers are equal when their values are (`1` and `1.0`, as JSON Schema compares them).
   package static func == (left: JSON, right: JSON) -> Bool {
     switch (left, right) {
@@ -64,6 +64,25 @@ extension JSON: Equatable {
     case (.number(let a), .number(let b)): a == b
     case (.integer(let a), .number(let b)), (.number(let b), .integer(let a)): Int(exactly: b) == a
     default: false
+    }
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    switch self {
+    case .null: hasher.combine(0)
+    case .bool(let value): hasher.combine(value)
+    case .integer, .number: hasher.combine(doubleValue)  // 1 and 1.0 are equal
+    case .string(let value): hasher.combine(ByteString(value))
+    case .array(let elements): hasher.combine(elements)
+    case .object(let object):
+      var sum = 0  // the same in whatever order the members stand
+      for (key, value) in object.members {
+        var member = Hasher()
+        member.combine(ByteString(key))
+        member.combine(value)
+        sum ^= member.finalize()
+      }
+      hasher.combine(sum)
     }
   }
 }

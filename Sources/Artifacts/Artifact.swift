@@ -1,0 +1,149 @@
+package import Failures
+package import JSON
+
+/// A published artifact: a directory with `artifact.json` and the files it lists.
+package struct Artifact: Sendable {
+  /// How far an artifact's files are checked before they are used. Sizes are checked always.
+  package enum Verification: Sendable {
+    case sizes
+    /// Hash the files, save those whose identity the memo knows.
+    case memoised
+    /// Hash every file.
+    case always
+  }
+
+  package let directory: String
+  package let manifest: Manifest
+  private let locations: FileLocations
+
+  package var kind: ArtifactKind { manifest.kind }
+  package var digest: Digest { manifest.digest }
+  package var files: [ArtifactFile] { manifest.files }
+
+  /// The kind's own section; errors name `artifact.json` and the field.
+  package var section: JSONCursor {
+    let root = manifest.document.cursor
+    return (try? root.field(kind.rawValue)) ?? root  // the schema has seen to it that it is there
+  }
+
+  /// Opens and checks an artifact.
+  ///
+  /// - Parameter kinds: the kinds that will do; none for any.
+  /// - Throws: `Failure.missingInput` when there is none, `Failure.badData` naming file and field when it is of
+  ///   another kind or damaged.
+  package static func open(
+    _ directory: String, as kinds: ArtifactKind..., verify verification: Verification = .memoised,
+    memo: DigestMemo = .standard
+  ) throws(Failure) -> Artifact {
+    try open(directory, as: kinds, verify: verification, memo: memo)
+  }
+
+  package static func open(
+    _ directory: String, as kinds: [ArtifactKind], verify verification: Verification = .memoised,
+    memo: DigestMemo = .standard
+  ) throws(Failure) -> Artifact {
+    let artifact = try Artifact(directory)
+    guard kinds.isEmpty || kinds.contains(artifact.kind) else {
+      let wanted = kinds.map(\.words).joined(separator: " or ")
+      throw Failure(.badData, "\(directory) is \(artifact.kind.words), not \(wanted)")
+    }
+    try artifact.verify(verification, memo: memo)
+    return artifact
+  }
+
+  /// Reads the manifest and nothing else.
+  init(_ directory: String) throws(Failure) {
+    var directory = directory
+    while directory.count > 1, directory.hasSuffix("/") { directory.removeLast() }
+    self.directory = directory
+    manifest = try Manifest(try Self.read(Manifest.fileName, in: directory))
+    if manifest.kind == .base, case .file = try FileStatus(directory + "/" + FileLocations.fileName) {
+      locations = try FileLocations(try Self.read(FileLocations.fileName, in: directory), for: manifest)
+    } else {
+      locations = FileLocations()
+    }
+  }
+
+  private static func read(_ name: String, in directory: String) throws(Failure) -> JSONDocument {
+    let path = directory + "/" + name
+    switch try FileStatus(path) {
+    case .file: return try JSONDocument(try Files.contents(of: path, limit: 64 << 20), source: path)
+    case .missing:
+      if case .directory = try FileStatus(directory, followingLinks: true) {
+        throw Failure(
+          .missingInput, "\(directory) is not an artifact: it has no \(name)",
+          hint: "give a directory that a stage wrote with --output")
+      }
+      throw Failure(.missingInput, "there is no artifact at \(directory)")
+    case .directory, .symbolicLink, .special: throw Failure(.badData, "\(path) is not a plain file")
+    }
+  }
+
+  /// Where a file of the artifact lies: inside the directory, or for a base where it was imported from.
+  ///
+  /// - Throws: `Failure.badData` when the artifact has no such file.
+  package func path(of file: String) throws(Failure) -> String {
+    guard manifest.file(file) != nil else {
+      throw Failure(.badData, "\(directory)/\(Manifest.fileName): the artifact has no file '\(file)'")
+    }
+    return locations[file] ?? directory + "/" + file
+  }
+
+  /// How the artifact came about, or nil when that is not (or not readably) recorded.
+  package var runRecord: JSON? {
+    try? Self.read(RunRecord.fileName, in: directory).root
+  }
+}
+
+// MARK: - Verification
+
+extension Artifact {
+  /// Checks that every file is still what the manifest says.
+  ///
+  /// - Throws: `Failure.badData` naming the file; `Failure.missingInput` when a base's file has moved away.
+  package func verify(_ verification: Verification, memo: DigestMemo = .standard) throws(Failure) {
+    for file in files {
+      let path = try path(of: file.path)
+      let size = try size(of: file.path, at: path)
+      guard size == file.bytes else {
+        throw damaged(path, "has \(size) bytes, but \(Manifest.fileName) says \(file.bytes)")
+      }
+      let digest: Digest
+      switch verification {
+      case .sizes: continue
+      case .memoised: digest = try memo.digest(ofFile: path)
+      case .always: digest = try Digest.sha256(ofFile: path)
+      }
+      guard digest == file.sha256 else {
+        throw damaged(path, "has the SHA-256 \(digest), but \(Manifest.fileName) says \(file.sha256)")
+      }
+    }
+  }
+
+  private func size(of file: String, at path: String) throws(Failure) -> Int {
+    if locations[file] != nil {
+      guard case .file(let identity) = try FileStatus(path, followingLinks: true) else {
+        throw Failure(
+          .missingInput,
+          "\(path) is missing, where \(directory)/\(FileLocations.fileName) says that '\(file)' lies",
+          hint: "run import-base again from where the files are now")
+      }
+      return identity.size
+    }
+    // No part of the way may be a symbolic link: it could lead anywhere.
+    var place = directory
+    for part in file.split(separator: "/").dropLast() {
+      place += "/" + part
+      guard case .directory = try FileStatus(place) else { throw damaged(place, "is not a directory") }
+    }
+    switch try FileStatus(path) {
+    case .file(let identity): return identity.size
+    case .missing: throw damaged(path, "is missing")
+    case .directory, .symbolicLink, .special: throw damaged(path, "is not a plain file")
+    }
+  }
+
+  private func damaged(_ path: String, _ what: String) -> Failure {
+    Failure(.badData, "\(path) \(what)", hint: "the artifact was changed after it was made: make it again")
+  }
+}

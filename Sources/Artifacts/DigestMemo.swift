@@ -1,0 +1,125 @@
+package import Failures
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// Remembers the digests of files by their identity, so that a file of many gigabytes is read once.
+///
+/// The memo is a file of lines in the user's cache. It only ever saves work: it may be deleted at any time,
+/// several processes may add to it at once, and a damaged line is skipped.
+package final class DigestMemo: Sendable {
+  /// The memo in `$XDG_CACHE_HOME/randlora`, or in `~/.cache/randlora`.
+  package static let standard = DigestMemo(file: standardFile)
+
+  private let file: String?
+  private let now: @Sendable () -> Int
+  private let entries = Mutex<[FileIdentity: Digest]?>(nil)
+
+  /// A file that was changed this short a time (in nanoseconds) before it was read could change again without
+  /// a new time stamp on a coarse file system; such an entry is not recorded (as git's index has it).
+  private static let racyInterval = 2_000_000_000
+  /// Beyond this many bytes the memo starts afresh.
+  private static let fileLimit = 4 << 20
+
+  /// - Parameters:
+  ///   - file: where the memo lies; nil for one that lasts as long as the process.
+  ///   - now: the clock, in nanoseconds since 1970.
+  package init(file: String?, now: @escaping @Sendable () -> Int = DigestMemo.realTime) {
+    self.file = file
+    self.now = now
+  }
+
+  package static let realTime: @Sendable () -> Int = {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return FileIdentity.nanoseconds(time)
+  }
+
+  private static var standardFile: String? {
+    let environment = ProcessInfo.processInfo.environment
+    // The XDG specification: a path that is not absolute is ignored.
+    if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") { return cache + "/randlora/digests" }
+    if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.cache/randlora/digests" }
+    return nil
+  }
+
+  /// The SHA-256 of a file, read only when no entry has its identity.
+  ///
+  /// - Throws: `Failure.missingInput` when it cannot be opened or is no file, `Failure.io` when it cannot be
+  ///   read or changes while it is read.
+  package func digest(ofFile path: String) throws(Failure) -> Digest { try entry(ofFile: path).digest }
+
+  func entry(ofFile path: String) throws(Failure) -> (digest: Digest, identity: FileIdentity) {
+    if case .file(let identity) = try FileStatus(path, followingLinks: true), let digest = recall(identity) {
+      return (digest, identity)
+    }
+    let start = now()
+    let (digest, identity) = try Self.hash(path)
+    if max(identity.modified, identity.changed) < start - Self.racyInterval { record(digest, for: identity) }
+    return (digest, identity)
+  }
+
+  /// Reads and hashes a file, and makes sure that it stayed the same meanwhile.
+  static func hash(_ path: String) throws(Failure) -> (digest: Digest, identity: FileIdentity) {
+    let file = try OpenFile(reading: path)
+    guard case .file(let before) = try FileStatus(descriptor: file.descriptor, path: path) else {
+      throw Failure(.missingInput, "\(path) is not a file")
+    }
+    var hash = SHA256()
+    try file.readAll { hash.update($0) }
+    guard case .file(let after) = try FileStatus(descriptor: file.descriptor, path: path), after == before
+    else {
+      throw Failure(.io, "\(path) changed while it was read", hint: "run again when nothing writes to it")
+    }
+    return (hash.finish(), before)
+  }
+}
+
+// MARK: - The file
+
+extension DigestMemo {
+  private func recall(_ identity: FileIdentity) -> Digest? {
+    entries.withLock { entries in
+      let loaded = entries ?? load()
+      entries = loaded
+      return loaded[identity]
+    }
+  }
+
+  private func record(_ digest: Digest, for identity: FileIdentity) {
+    entries.withLock { entries in entries = (entries ?? load()).merging([identity: digest]) { $1 } }
+    guard let file, (try? Files.makeDirectories(Files.parent(of: file))) != nil else { return }
+    // One write adds the line whole; the line break before it ends what a killed writer may have left.
+    try? OpenFile(appending: file).write(Array("\n\(Self.line(identity, digest))\n".utf8))
+  }
+
+  private func load() -> [FileIdentity: Digest] {
+    guard let file, let bytes = try? Files.contents(of: file, limit: Int.max) else { return [:] }
+    if bytes.count > Self.fileLimit { Files.remove(file) }
+    var entries: [FileIdentity: Digest] = [:]
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      if let (identity, digest) = Self.entry(of: String(decoding: line, as: UTF8.self)) {
+        entries[identity] = digest
+      }
+    }
+    return entries
+  }
+
+  /// The fields of an entry, and at its end a checksum of them: a flipped bit must not become a wrong digest.
+  private static func line(_ identity: FileIdentity, _ digest: Digest) -> String {
+    let fields =
+      "\(identity.device) \(identity.inode) \(identity.size) \(identity.modified) \(identity.changed) \(digest)"
+    return "\(fields) \(Digest.sha256(fields.utf8).hex.prefix(16))"
+  }
+
+  private static func entry(of line: String) -> (FileIdentity, Digest)? {
+    let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+    guard fields.count == 7, let device = UInt64(fields[0]), let inode = UInt64(fields[1]),
+      let size = Int(fields[2]),
+      let modified = Int(fields[3]), let changed = Int(fields[4]), let digest = Digest(hex: String(fields[5]))
+    else { return nil }
+    let identity = FileIdentity(
+      device: device, inode: inode, size: size, modified: modified, changed: changed)
+    return Self.line(identity, digest) == line ? (identity, digest) : nil
+  }
+}

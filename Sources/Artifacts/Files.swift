@@ -1,0 +1,104 @@
+package import Failures
+import FoundationEssentials
+import Glibc
+
+/// Plain file operations with failures that name the path.
+package enum Files {
+  /// The whole content of a file.
+  ///
+  /// - Parameter limit: more bytes than any honest file of its sort has.
+  /// - Throws: `Failure.missingInput` when it cannot be opened or is no file, `Failure.badData` beyond the limit.
+  package static func contents(of path: String, limit: Int = 1 << 30) throws(Failure) -> [UInt8] {
+    let file = try OpenFile(reading: path)
+    guard case .file(let identity) = try FileStatus(descriptor: file.descriptor, path: path) else {
+      throw Failure(.missingInput, "\(path) is not a file")
+    }
+    guard identity.size <= limit else {
+      throw Failure(.badData, "\(path) has \(identity.size) bytes, more than the \(limit) that it may have")
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(identity.size)
+    try file.readAll { bytes += $0 }
+    return bytes
+  }
+
+  /// Makes a directory and those above it, where they do not exist yet.
+  package static func makeDirectories(_ path: String) throws(Failure) {
+    if path.isEmpty { return }
+    if unsafe mkdir(path, 0o777) == 0 { return }
+    switch errno {
+    case ENOENT:
+      try makeDirectories(parent(of: path))
+      if unsafe mkdir(path, 0o777) == 0 || errno == EEXIST { return }
+    case EEXIST:
+      if case .directory = try FileStatus(path, followingLinks: true) { return }
+      throw Failure(.io, "cannot create the directory \(path): a file of that name exists")
+    default: break
+    }
+    throw Failure(.io, "cannot create the directory \(path): \(errorText())")
+  }
+
+  /// The names in a directory, sorted by bytes; none when it cannot be read.
+  static func names(in directory: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Removes a file or a directory with everything in it, as far as it can: what stays is swept another time.
+  static func remove(_ path: String) {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  /// All files below a directory by their paths relative to it, sorted by bytes.
+  ///
+  /// - Throws: `Failure.badData` at a symbolic link, pipe, socket or device.
+  package static func tree(_ directory: String) throws(Failure) -> [String] {
+    var files: [String] = []
+    var pending = [""]
+    while let prefix = pending.popLast() {
+      for name in names(in: directory + "/" + prefix) {
+        let path = prefix + name
+        switch try FileStatus(directory + "/" + path) {
+        case .file: files.append(path)
+        case .directory: pending.append(path + "/")
+        case .symbolicLink, .special:
+          throw Failure(.badData, "\(directory)/\(path) is neither a file nor a directory")
+        case .missing: throw Failure(.io, "\(directory)/\(path) vanished while the directory was read")
+        }
+      }
+    }
+    return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Waits until a file's or directory's content is on the disk.
+  static func sync(_ path: String) throws(Failure) {
+    let file = try OpenFile(reading: path)
+    guard fsync(file.descriptor) == 0 else { throw Failure(.io, "cannot sync \(path): \(errorText())") }
+  }
+
+  static func rename(_ from: String, to: String) throws(Failure) {
+    guard unsafe Glibc.rename(from, to) == 0 else {
+      throw Failure(.io, "cannot rename \(from) to \(to): \(errorText())")
+    }
+  }
+
+  /// The directory in which `path` lies: "." for a bare name.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The path from the root, with its symbolic links as they are.
+  static func absolute(_ path: String) throws(Failure) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let buffer = unsafe getcwd(nil, 0) else {
+      throw Failure(.io, "cannot tell the working directory: \(errorText())")
+    }
+    defer { unsafe free(buffer) }
+    return unsafe String(cString: buffer) + "/" + path
+  }
+
+  static func name(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+  }
+}

@@ -1,0 +1,72 @@
+import Failures
+import Glibc
+
+/// A file or directory `.NAME.tmp-PID-RANDOM` beside NAME, in which its owner prepares what becomes NAME by one
+/// rename. It is removed with the value, unless it was renamed away.
+///
+/// Its owner holds the kernel's lock on it. The lock dies with the process, so whoever finds such a name and
+/// gets the lock has found the leftover of a killed writer and may remove it.
+final class PrivateSibling {
+  let path: String
+  private let lock: OpenFile
+
+  private init(path: String, lock: consuming OpenFile) {
+    self.path = path
+    self.lock = lock
+  }
+
+  deinit { Files.remove(path) }
+
+  static func directory(beside output: String) throws(Failure) -> PrivateSibling {
+    try make(beside: output) { path throws(Failure) in
+      guard unsafe mkdir(path, 0o777) == 0 else {
+        throw Failure(.io, "cannot create the directory \(path): \(errorText())")
+      }
+      return try OpenFile(reading: path)
+    }
+  }
+
+  /// Hands the new, empty file to `body`, to be written.
+  static func file(
+    beside output: String, write body: (borrowing OpenFile) throws(Failure) -> Void
+  ) throws(Failure) -> PrivateSibling {
+    let sibling = try make(beside: output) { path throws(Failure) in try OpenFile(creating: path) }
+    try body(sibling.lock)
+    return sibling
+  }
+
+  private static func make(
+    beside output: String, create: (String) throws(Failure) -> OpenFile
+  ) throws(Failure) -> PrivateSibling {
+    while true {
+      let path = prefix(for: output) + "\(getpid())-" + String(UInt64.random(in: 0 ... .max), radix: 16)
+      let lock = try create(path)
+      // Between creation and lock a sweeper may have taken it for a leftover: then make another.
+      if lock.tryLock(), try isSame(lock, path) { return PrivateSibling(path: path, lock: lock) }
+    }
+  }
+
+  /// Removes what killed writers of `output` left behind.
+  static func sweep(beside output: String) {
+    let parent = Files.parent(of: output)
+    let prefix = Files.name(of: prefix(for: output))
+    for name in Files.names(in: parent) where name.hasPrefix(prefix) {
+      let path = parent + "/" + name
+      guard let leftover = try? OpenFile(reading: path), leftover.tryLock() else { continue }
+      Files.remove(path)
+    }
+  }
+
+  private static func prefix(for output: String) -> String {
+    let parent = Files.parent(of: output)
+    return (parent == "/" ? "" : parent) + "/." + Files.name(of: output) + ".tmp-"
+  }
+
+  private static func isSame(_ file: borrowing OpenFile, _ path: String) throws(Failure) -> Bool {
+    switch (try FileStatus(descriptor: file.descriptor, path: path), try FileStatus(path)) {
+    case (.file(let left), .file(let right)), (.directory(let left), .directory(let right)):
+      left.device == right.device && left.inode == right.inode
+    default: false
+    }
+  }
+}

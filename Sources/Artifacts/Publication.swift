@@ -1,0 +1,89 @@
+import CLinux
+import Failures
+import Glibc
+
+/// A sealed private directory on its way to the place where readers look.
+struct Publication {
+  let directory: String
+  let manifest: Manifest
+  let memo: DigestMemo
+
+  /// Moves the artifact to `output`, unless an equal one is there already.
+  ///
+  /// - Throws: `Failure.outputExists` when anything else is there.
+  func place(at output: String) throws(Failure) -> Artifact {
+    // Onto an empty directory a rename succeeds; onto any other it fails, and then somebody was faster.
+    while unsafe rename(directory, output) != 0 {
+      guard [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else {
+        throw Failure(.io, "cannot rename \(directory) to \(output): \(errorText())")
+      }
+      if let equal = try existing(at: output) { return equal }
+    }
+    try Files.sync(Files.parent(of: output))
+    return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
+  }
+
+  /// The artifact at `output` if it equals this one; nil when nothing is there (any more).
+  private func existing(at output: String) throws(Failure) -> Artifact? {
+    if case .missing = try FileStatus(output) { return nil }
+    try Self.refuseForeign(output)
+    let there: Artifact
+    do {
+      there = try Artifact(output)
+    } catch {
+      if case .missing = try FileStatus(output) { return nil }
+      throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)")
+    }
+    guard there.digest == manifest.digest else {
+      throw Self.outputExists(
+        output,
+        "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
+          + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
+    }
+    do {
+      try there.verify(.memoised, memo: memo)
+      return there
+    } catch {
+      // The same manifest over damaged or lost files: put the good copy in its place.
+      try replace(output)
+      return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
+    }
+  }
+
+  /// Puts the artifact in the place of whatever artifact is at `output`, in one step where the file system can.
+  func replace(_ output: String) throws(Failure) {
+    try Self.refuseForeign(output)
+    if unsafe renameat2(AT_FDCWD, directory, AT_FDCWD, output, rl_rename_exchange) != 0 {
+      if [EINVAL, ENOSYS].contains(errno), case .directory = try FileStatus(output) {
+        // No exchange on this file system; the old one is removed with the name of a leftover.
+        try Files.rename(output, to: directory + "-old")
+        try Files.rename(directory, to: output)
+        Files.remove(directory + "-old")
+      } else {
+        try Files.rename(directory, to: output)
+      }
+    }
+    try Files.sync(Files.parent(of: output))
+  }
+
+  /// - Throws: `Failure.outputExists` when something lies at `output` that is neither an artifact nor an empty
+  ///   directory: it may be anything of the user's.
+  static func refuseForeign(_ output: String) throws(Failure) {
+    switch try FileStatus(output, followingLinks: true) {
+    case .missing:
+      if case .symbolicLink = try FileStatus(output) {
+        throw outputExists(output, "is a symbolic link that leads nowhere")
+      }
+    case .directory:
+      let names = Files.names(in: output)
+      guard names.isEmpty || names.contains(Manifest.fileName) else {
+        throw outputExists(output, "exists and is not an artifact")
+      }
+    case .file, .symbolicLink, .special: throw outputExists(output, "exists and is not a directory")
+    }
+  }
+
+  private static func outputExists(_ output: String, _ what: String) -> Failure {
+    Failure(.outputExists, "\(output) \(what)", hint: "remove it, or give another --output")
+  }
+}
