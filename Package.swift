@@ -63,6 +63,8 @@ let package = Package(
     library("Hub", ["Failures", "JSON", "Artifacts"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 
+    program("import-base", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Hub", "StageSupport"]),
+
     tests("JSON", using: ["Failures"]),
     tests("Artifacts", using: ["Failures", "JSON"]),
     tests("Tensor"),
@@ -76,5 +78,9 @@ let package = Package(
     tests("Pipeline", using: ["Failures", "JSON", "Artifacts"]),
     tests("Hub", using: ["Failures"]),
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
+    // Runs the built programs: they are dependencies so that they are there.
+    .testTarget(
+      name: "ProgramTests", dependencies: ["JSON", "Artifacts", "Tensor", "Checkpoint", "import-base"],
+      swiftSettings: house),
   ]
 )

@@ -69,24 +69,28 @@ package enum Destination: Sendable, Equatable {
 
   /// Amazon's rules for bucket names; keys are kept to what a file path can be.
   private static func objectStore(_ location: String, in uri: String) throws(Failure) -> Destination {
-    let parts = location.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let parts = location.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(
+      String.init)
     let bucket = parts[0]
     let edges = [bucket.utf8.first, bucket.utf8.last].compactMap { $0 }
-    guard (3...63).contains(bucket.utf8.count), bucket.utf8.allSatisfy({ isLowercaseOrDigit($0) || ".-".utf8.contains($0) }),
+    guard (3...63).contains(bucket.utf8.count),
+      bucket.utf8.allSatisfy({ isLowercaseOrDigit($0) || ".-".utf8.contains($0) }),
       edges.allSatisfy(isLowercaseOrDigit), !bucket.contains("..")
     else { throw malformed(uri, "'\(bucket)' is no bucket name") }
     var prefix = parts.count > 1 ? parts[1] : ""
     if prefix.hasSuffix("/") { prefix.removeLast() }
     let segments = prefix.split(separator: "/", omittingEmptySubsequences: false)
     guard segments.allSatisfy({ !["", ".", ".."].contains($0) }) else {
-      throw malformed(uri, prefix.isEmpty ? "the prefix is missing" : "'\(prefix)' is no prefix for object keys")
+      throw malformed(
+        uri, prefix.isEmpty ? "the prefix is missing" : "'\(prefix)' is no prefix for object keys")
     }
     return .objectStore(bucket: bucket, prefix: prefix)
   }
 }
 
 func isLowercaseOrDigit(_ byte: UInt8) -> Bool {
-  (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }
 
 func isLetterOrDigit(_ byte: UInt8) -> Bool {

@@ -24,7 +24,8 @@ package struct HuggingFaceRepository: Sendable, Equatable, CustomStringConvertib
     let (id, revision) = Self.split(text)
     if let reason = Self.problem(id: id) ?? revision.flatMap(Self.problem(revision:)) {
       throw Failure(
-        .usage, "'\(text)' is no id of a model on the Hugging Face Hub: \(reason)", hint: "write ORG/NAME[@REVISION]")
+        .usage, "'\(text)' is no id of a model on the Hugging Face Hub: \(reason)",
+        hint: "write ORG/NAME[@REVISION]")
     }
     (self.kind, self.id, self.revision) = (.model, id, revision)
   }
@@ -69,7 +70,9 @@ package struct HuggingFaceRepository: Sendable, Equatable, CustomStringConvertib
     let segments = revision.split(separator: "/", omittingEmptySubsequences: false)
     let isAllowed = revision.utf8.allSatisfy { isLetterOrDigit($0) || "._-/+".utf8.contains($0) }
     guard isAllowed, !revision.contains(".."), !revision.hasPrefix("-"),
-      segments.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") && !$0.hasSuffix(".") && !$0.hasSuffix(".lock") })
+      segments.allSatisfy({
+        !$0.isEmpty && !$0.hasPrefix(".") && !$0.hasSuffix(".") && !$0.hasSuffix(".lock")
+      })
     else { return "'\(revision)' is no branch, tag or commit" }
     return nil
   }

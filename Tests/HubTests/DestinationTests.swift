@@ -25,9 +25,13 @@ func `a destination has a scheme and a name`(uri: String, scheme: String, name: 
 @Test func `the parts of a destination are told apart`() throws {
   #expect(try Destination("dir:a b/c") == .directory(path: "a b/c"))
   #expect(try Destination("s3://bucket/p/q") == .objectStore(bucket: "bucket", prefix: "p/q"))
-  guard case .registry(let reference) = try Destination("oci://h:80/a/b:c") else { throw Failure(.internal, "") }
+  guard case .registry(let reference) = try Destination("oci://h:80/a/b:c") else {
+    throw Failure(.internal, "")
+  }
   #expect((reference.host, reference.port, reference.repository, reference.tag) == ("h", 80, "a/b", "c"))
-  guard case .huggingFace(let repository) = try Destination("hf://datasets/o/n@r") else { throw Failure(.internal, "") }
+  guard case .huggingFace(let repository) = try Destination("hf://datasets/o/n@r") else {
+    throw Failure(.internal, "")
+  }
   #expect(repository.kind == .dataset && repository.id == "o/n" && repository.revision == "r")
 }
 
@@ -75,11 +79,14 @@ func `a malformed destination is a usage error that says why`(uri: String, reaso
   let failure = #expect(throws: Failure.self) { try HuggingFaceRepository(modelID: "/root/models/llama") }
   #expect(
     failure?.message
-      == "'/root/models/llama' is no id of a model on the Hugging Face Hub: '/root/models/llama' is not of the form ORG/NAME")
+      == "'/root/models/llama' is no id of a model on the Hugging Face Hub: '/root/models/llama' is not of the form ORG/NAME"
+  )
 }
 
 @Test func `no mutated destination crashes`() {
-  let seeds = ["hf://datasets/org/name@v1", "oci://host:5000/team/a-b:v1", "s3://bucket/a/b", "file:a.tar.zst"]
+  let seeds = [
+    "hf://datasets/org/name@v1", "oci://host:5000/team/a-b:v1", "s3://bucket/a/b", "file:a.tar.zst",
+  ]
   var generator = SplitMix(state: 7)
   for _ in 0..<2000 {
     var bytes = Array(seeds[Int(generator.next() % 4)].utf8)

@@ -1,0 +1,16 @@
+/// The words of a command line, before they are parsed.
+package enum CommandLineArguments {
+  /// Spells long flags with hyphens: the reference example and pipelines write `--base_model`, the help `--base-model`.
+  ///
+  /// Values (`--flag=a_b`, and everything after a bare `--`) stay as they are.
+  package static func normalized(_ arguments: [String]) -> [String] {
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    return arguments[..<end].map(normalizedFlag) + arguments[end...]
+  }
+
+  private static func normalizedFlag(_ argument: String) -> String {
+    guard argument.hasPrefix("--") else { return argument }
+    let flagEnd = argument.firstIndex(of: "=") ?? argument.endIndex
+    return argument[..<flagEnd].map { $0 == "_" ? "-" : String($0) }.joined() + argument[flagEnd...]
+  }
+}

@@ -1,0 +1,154 @@
+package import Failures
+import Glibc
+import JSON
+import Synchronization
+
+/// What a program says to the person who runs it. All of it goes to standard error: standard output carries results.
+package final class Console: Sendable {
+  /// How progress is shown.
+  package enum Form: Sendable {
+    /// One live line, redrawn in place.
+    case terminal
+    /// A plain line now and then, for logs.
+    case plain
+    /// JSON lines, for a program that draws bars itself.
+    case json
+  }
+
+  package let form: Form
+  package let isQuiet: Bool
+  private let colored: Bool
+  private let width: @Sendable () -> Int
+  private let write: @Sendable (String) -> Void
+  /// Seconds since some fixed moment.
+  let now: @Sendable () -> Double
+  /// The live line that stands on the terminal now, empty if none.
+  private let liveLine = Mutex("")
+
+  package init(
+    form: Form, quiet: Bool = false, colored: Bool = false, width: @escaping @Sendable () -> Int = { 80 },
+    now: @escaping @Sendable () -> Double = { Console.monotonicSeconds() },
+    write: @escaping @Sendable (String) -> Void = { Console.writeAll($0, to: STDERR_FILENO) }
+  ) {
+    self.form = form
+    self.isQuiet = quiet
+    self.colored = colored
+    self.width = width
+    self.now = now
+    self.write = write
+  }
+
+  /// The console of this process: a live line if standard error is a terminal, JSON lines if `RANDLORA_PROGRESS=json`.
+  package static func standard(quiet: Bool) -> Console {
+    let isTerminal = isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
+    let form: Form = environment("RANDLORA_PROGRESS") == "json" ? .json : isTerminal ? .terminal : .plain
+    let colored = isTerminal && (environment("NO_COLOR") ?? "").isEmpty
+    return Console(form: form, quiet: quiet, colored: colored, width: { terminalWidth() })
+  }
+
+  /// Tells something worth knowing, unless quiet.
+  package func note(_ text: String) {
+    if !isQuiet { print(text) }
+  }
+
+  /// Shows a table, unless quiet.
+  package func table(_ table: TextTable) {
+    note(table.lines.joined(separator: "\n"))
+  }
+
+  /// Warns of something that is not an error; shown even when quiet.
+  package func warn(_ text: String) {
+    print("\(styled("warning:", "1;33")) \(text)")
+  }
+
+  /// Reports why the program ends; shown even when quiet.
+  package func report(_ failure: Failure) {
+    print("\(styled("error:", "1;31")) \(failure.message)")
+    if let hint = failure.hint { print("\(styled("hint:", "1")) \(hint)") }
+  }
+
+  /// A bar for `total` units of work, shown as it advances.
+  ///
+  /// - Parameters:
+  ///   - label: what is being done ("training"), shown before the bar.
+  ///   - unit: what is counted, in the singular ("step"); "byte" is shown in MB and GB.
+  ///   - startingAt: work that was done before, left out of the rate.
+  package func progress(_ label: String, total: Int, unit: String, startingAt: Int = 0) -> ProgressBar {
+    ProgressBar(console: self, label: label, total: total, unit: unit, startingAt: startingAt)
+  }
+
+  private func styled(_ text: String, _ code: String) -> String {
+    colored ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+  }
+
+  // MARK: - The live line
+
+  private static let clearLine = "\r\u{1B}[K"
+
+  private func print(_ text: String) {
+    liveLine.withLock { line in
+      write(line.isEmpty ? text + "\n" : Self.clearLine + text + "\n" + line)
+    }
+  }
+
+  /// Replaces the live line, cut to the width of the terminal.
+  func showLive(_ makeLine: (_ width: Int) -> String) {
+    let columns = max(20, width())
+    let text = String(makeLine(columns - 1).prefix(columns - 1))
+    liveLine.withLock { line in
+      line = text
+      write(Self.clearLine + text)
+    }
+  }
+
+  /// Leaves the live line as it stands and goes on below it.
+  func endLive() {
+    liveLine.withLock { line in
+      if !line.isEmpty { write("\n") }
+      line = ""
+    }
+  }
+
+  func writeLine(_ text: String) { print(text) }
+}
+
+// MARK: - The process's own streams
+
+extension Console {
+  /// Writes results to standard output.
+  package static func printResult(_ text: String) {
+    writeAll(text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n", to: STDOUT_FILENO)
+  }
+
+  /// An environment variable's value, or nil when it is not set.
+  package static func environment(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+  }
+
+  package static func monotonicSeconds() -> Double {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+
+  /// Writes as much as the descriptor takes; a stream that is closed or full loses the rest, as stdio would.
+  package static func writeAll(_ text: String, to descriptor: CInt) {
+    var text = text
+    text.withUTF8 { bytes in
+      var done = 0
+      while done < bytes.count {
+        let written = unsafe Glibc.write(
+          descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+        if written < 0, errno == EINTR { continue }
+        if written <= 0 { return }
+        done += written
+      }
+    }
+  }
+
+  private static func terminalWidth() -> Int {
+    var size = winsize()
+    guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+}

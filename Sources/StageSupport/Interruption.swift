@@ -1,0 +1,33 @@
+package import Failures
+import Glibc
+import Synchronization
+
+/// A request to stop (SIGINT or SIGTERM), as a flag that long loops look at.
+///
+/// The first signal only sets the flag, so that a stage finishes the step in hand and publishes what can be
+/// resumed; a second one of the same kind kills the process, as it would any other program.
+package enum Interruption {
+  private static let requested = Atomic<Bool>(false)
+
+  package static var isRequested: Bool { requested.load(ordering: .relaxed) }
+
+  /// Begins to listen. Before this call the signals keep their usual effect.
+  package static func install() {
+    _ = isRequested  // creates the flag here: a signal handler must not run a lazy initialiser
+    var action = sigaction()
+    // The handler does one relaxed atomic store, which signal-safety(7) allows.
+    unsafe action.__sigaction_handler.sa_handler = { _ in
+      Interruption.requested.store(true, ordering: .relaxed)
+    }
+    action.sa_flags = SA_RESTART | CInt(bitPattern: UInt32(SA_RESETHAND))
+    for signal in [SIGINT, SIGTERM] { _ = unsafe sigaction(signal, &action, nil) }
+  }
+
+  /// - Throws: `Failure.interrupted` when a stop was requested.
+  package static func check() throws(Failure) {
+    if isRequested {
+      throw Failure(
+        .interrupted, "stopped on request; nothing was published", hint: "run the same command again")
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import FoundationEssentials
+import Glibc
+package import JSON
+
+/// Where a stage ran and what it took: facts for the run record, never for an artifact's digest.
+package enum RunEnvironment {
+  /// The host and its processors.
+  package static var host: JSONObject {
+    var name = [CChar](repeating: 0, count: 256)
+    _ = unsafe gethostname(&name, name.count - 1)
+    let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return [
+      "host": .string(String(decoding: bytes, as: UTF8.self)), "processors": .integer(usableProcessors),
+    ]
+  }
+
+  /// The processor time that all threads have used so far, in seconds.
+  package static var processorSeconds: Double {
+    var usage = rusage()
+    _ = unsafe getrusage(CInt(RUSAGE_SELF.rawValue), &usage)
+    let seconds = { (time: timeval) in Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
+
+  /// How many processors this process may run on.
+  ///
+  /// Read from /proc: Foundation's count ignores the affinity mask, and Glibc shows its own to GNU C alone.
+  package static var usableProcessors: Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let mask = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }
+    let count = mask?.dropFirst("Cpus_allowed:".count).reduce(0) {
+      $0 + ($1.hexDigitValue ?? 0).nonzeroBitCount
+    }
+    return count.flatMap { $0 > 0 ? $0 : nil } ?? ProcessInfo.processInfo.activeProcessorCount
+  }
+}

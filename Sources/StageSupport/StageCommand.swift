@@ -1,0 +1,94 @@
+package import ArgumentParser
+import Failures
+import Glibc
+import JSON
+
+/// A stage as a program: options → one library call → artifact.
+///
+///     @main struct InitAdapter: StageCommand {
+///       static let stage = StageDescription(name: "init-adapter", …)
+///       @OptionGroup var options: StageOptions
+///       @Option(help: "The base model.") var base: String
+///       mutating func execute(_ stage: Stage) throws { … }
+///     }
+///
+/// A property named like an input's role holds its directory. The protocol's `main` reads the command line, answers
+/// `--describe`, opens the inputs, returns at once when the output exists already, runs `execute`, and turns every
+/// error into one sentence and an exit code.
+package protocol StageCommand: ParsableCommand {
+  static var stage: StageDescription { get }
+  var options: StageOptions { get }
+
+  /// Checks what the parser cannot, and fills in defaults that depend on other options, so that the run record
+  /// holds the values that count.
+  mutating func resolve() throws
+
+  /// A question that is answered from the command line alone: the text to print instead of running.
+  func answer() throws -> String?
+
+  /// Does the work and publishes the output.
+  mutating func execute(_ stage: Stage) throws
+}
+
+extension StageCommand {
+  package mutating func resolve() throws {}
+  package func answer() throws -> String? { nil }
+
+  package static var configuration: CommandConfiguration {
+    CommandConfiguration(commandName: stage.name, abstract: stage.abstract, discussion: stage.discussion)
+  }
+
+  package static func main() {
+    Glibc.exit(exitCode(running: Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Runs the program with these arguments, prints what it has to say and returns its exit code.
+  static func exitCode(running arguments: [String]) -> Int32 {
+    let arguments = CommandLineArguments.normalized(arguments)
+    do {
+      if arguments.prefix(while: { $0 != "--" }).contains("--describe") {
+        Console.printResult(try description().text())
+        return 0
+      }
+      var command = try parsed(arguments)
+      try command.resolve()
+      if let answer = try command.answer() {
+        Console.printResult(answer)
+        return 0
+      }
+      Interruption.install()
+      let stage = try Stage(command)
+      if try !stage.outputIsCurrent() { try command.execute(stage) }
+      return 0
+    } catch let end as ParserEnd {
+      return end.report()
+    } catch let failure as Failure {
+      Console.standard(quiet: false).report(failure)
+      return failure.kind.rawValue
+    } catch {
+      let failure = Failure(.internal, "\(error)", hint: "this is a bug in \(stage.name)")
+      Console.standard(quiet: false).report(failure)
+      return failure.kind.rawValue
+    }
+  }
+
+  private static func parsed(_ arguments: [String]) throws -> Self {
+    do {
+      return try parse(arguments)
+    } catch {
+      let code = exitCode(for: error).rawValue
+      if code == 0 { throw ParserEnd(result: fullMessage(for: error)) }
+      throw Failure(.usage, message(for: error), hint: "see '\(stage.name) --help'")
+    }
+  }
+}
+
+/// The parser ends the program with a text that was asked for: help, or a completion script.
+private struct ParserEnd: Error {
+  let result: String
+
+  func report() -> Int32 {
+    Console.printResult(result)
+    return 0
+  }
+}

@@ -1,0 +1,87 @@
+package import Artifacts
+
+/// What a stage is, as `--describe` prints it: the runner builds its keys from this alone.
+package struct StageDescription: Sendable {
+  package let name: String
+  /// Raised whenever the same inputs and parameters would give other bytes.
+  package let revision: Int
+  package let inputs: [StageInput]
+  /// The kind of the output artifact, nil when the stage prints its result.
+  package let output: ArtifactKind?
+  /// Every option but the inputs and `StageOptions`.
+  package let parameters: [StageParameter]
+  /// Whether the stage advances its checkpoint input by some steps, so that a long run may be cut into calls.
+  package let segmented: Bool
+  /// One sentence for the top of the help.
+  package let abstract: String
+  /// A paragraph for the help.
+  package let discussion: String
+
+  package init(
+    name: String, revision: Int, inputs: [StageInput] = [], output: ArtifactKind?,
+    parameters: [StageParameter], segmented: Bool = false, abstract: String, discussion: String = ""
+  ) {
+    self.name = name
+    self.revision = revision
+    self.inputs = inputs
+    self.output = output
+    self.parameters = parameters
+    self.segmented = segmented
+    self.abstract = abstract
+    self.discussion = discussion
+  }
+}
+
+/// An artifact that a stage reads. The role is also the flag that names its directory.
+package struct StageInput: Sendable {
+  package let role: String
+  package let kinds: [ArtifactKind]
+  package let required: Bool
+
+  package static func required(_ role: String, _ kinds: ArtifactKind...) -> StageInput {
+    StageInput(role: role, kinds: kinds, required: true)
+  }
+
+  package static func optional(_ role: String, _ kinds: ArtifactKind...) -> StageInput {
+    StageInput(role: role, kinds: kinds, required: false)
+  }
+}
+
+/// An option of a stage: its flag without dashes, and what it means for the result.
+///
+/// Type and default stand in the option's own declaration and are read from there.
+package struct StageParameter: Sendable {
+  package enum Influence: String, Sendable {
+    /// The result depends on it.
+    case result
+    /// The state from some step on depends on it (`--influences`).
+    case fromStep = "from-step"
+    /// Nothing that is published depends on it.
+    case never
+  }
+
+  package enum Kind: String, Sendable {
+    case integer, number, string, boolean
+    /// A file or files whose content counts.
+    case path
+    /// Several words with commas between them.
+    case list
+  }
+
+  package let name: String
+  package let influence: Influence
+  /// Said only where the option's Swift type does not: a string may be a path or a list.
+  let kind: Kind?
+
+  package static func result(_ name: String, _ kind: Kind? = nil) -> StageParameter {
+    StageParameter(name: name, influence: .result, kind: kind)
+  }
+
+  package static func fromStep(_ name: String, _ kind: Kind? = nil) -> StageParameter {
+    StageParameter(name: name, influence: .fromStep, kind: kind)
+  }
+
+  package static func never(_ name: String, _ kind: Kind? = nil) -> StageParameter {
+    StageParameter(name: name, influence: .never, kind: kind)
+  }
+}

@@ -1,0 +1,53 @@
+package import ArgumentParser
+package import Failures
+
+/// The options that every stage has. None of them influences the result.
+package struct StageOptions: ParsableArguments {
+  @Option(
+    name: [.long, .customShort("o"), .customLong("output-dir")],
+    help: "The directory of the artifact to make. If it exists, it must be equal to what would be made.",
+    completion: .directory)
+  package var output: String?
+
+  @Flag(help: "Print the result as JSON on standard output.")
+  package var json = false
+
+  @Flag(name: [.long, .customShort("q")], help: "Say nothing but errors and warnings.")
+  package var quiet = false
+
+  @Flag(help: "Print what this program reads, makes and takes, as JSON, and exit.")
+  package var describe = false
+
+  package init() {}
+}
+
+/// The options of stages that compute.
+package struct ThreadOptions: ParsableArguments {
+  @Option(
+    help: """
+      How many threads to use. The result does not depend on it. Without it, $RANDLORA_THREADS counts, \
+      else every core that this process may use.
+      """)
+  package var threads: Int?
+
+  package init() {}
+}
+
+extension ThreadOptions {
+  /// The number of threads to use.
+  ///
+  /// - Throws: `Failure.usage` when the option or the variable is no number from 1 to 1024.
+  package func count() throws(Failure) -> Int {
+    func checked(_ count: Int?, _ source: String) throws(Failure) -> Int {
+      guard let count, (1...1024).contains(count) else {
+        throw Failure(.usage, "\(source) must be a number from 1 to 1024")
+      }
+      return count
+    }
+    if let threads { return try checked(threads, "--threads") }
+    if let variable = Console.environment("RANDLORA_THREADS"), !variable.isEmpty {
+      return try checked(Int(variable), "the variable RANDLORA_THREADS ('\(variable)')")
+    }
+    return min(RunEnvironment.usableProcessors, 1024)
+  }
+}

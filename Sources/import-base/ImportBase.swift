@@ -1,0 +1,49 @@
+import ArgumentParser
+import Artifacts
+import Checkpoint
+import Failures
+import Hub
+import JSON
+import StageSupport
+
+@main struct ImportBase: StageCommand {
+  static let stage = StageDescription(
+    name: "import-base", revision: 1, output: .base,
+    parameters: [.result("base-model", .path), .result("base-model-id")],
+    abstract: "Check a Hugging Face model directory and make a base artifact of it.",
+    discussion: """
+      The directory must hold config.json and the weights as safetensors, in one file or in shards with an index, \
+      in float32, float16 or bfloat16; tokenizer files and generation_config.json are taken along if they are there. \
+      Every tensor must be there with its shape and hold finite numbers. The artifact refers to the files by their \
+      digests and copies nothing: keep the directory where it is.
+      """)
+
+  @OptionGroup var options: StageOptions
+
+  @Option(help: "The directory of the model.", completion: .directory)
+  var baseModel: String
+
+  @Option(
+    help: """
+      Where the weights come from on the Hugging Face Hub: ORG/NAME or ORG/NAME@REVISION. It is written into the \
+      adapters made for this base, so that others find the model.
+      """)
+  var baseModelID: String?
+
+  func execute(_ stage: Stage) throws {
+    let source = try baseModelID.map { try HuggingFaceRepository(modelID: $0) }
+    let directory = try ModelDirectory(baseModel)
+    let weightType = try directory.checkWeights(showing: stage.console)
+    let writer = try stage.writer()
+    for file in directory.files { try writer.reference(file: file, at: directory.path(of: file)) }
+    let base = try stage.publish(writer, section: directory.section(weightType: weightType, source: source))
+    stage.console.note(summary(of: base))
+  }
+
+  private func summary(of base: Artifact) -> String {
+    let section = base.section.value
+    let (type, dtype) = (section["model_type"]?.stringValue ?? "", section["weight_dtype"]?.stringValue ?? "")
+    let parameters = NumberText.count(section["parameters"]?.integerValue ?? 0)
+    return "\(type) model with \(parameters) parameters in \(dtype)"
+  }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import JSON
+import Testing
+
+/// What a program said and how it ended.
+struct Outcome {
+  let code: Int32
+  let output: String
+  let errors: String
+
+  /// The JSON that was printed on standard output.
+  func json() throws -> JSON { try JSONDocument(output, source: "standard output").root }
+}
+
+/// A directory of its own for one test, in which the built programs run. Removed with the value.
+final class Sandbox {
+  let directory: String
+
+  init() throws {
+    directory = FileManager.default.temporaryDirectory.path + "/randlora-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    // Published directories are read-only, which would keep their files from being removed.
+    let walker = FileManager.default.enumerator(atPath: directory)
+    while let path = walker?.nextObject() as? String {
+      if walker?.fileAttributes?[.type] as? FileAttributeType == .typeDirectory {
+        try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: self.path(path))
+      }
+    }
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  func path(_ name: String) -> String { directory + "/" + name }
+
+  func write(_ text: String, to name: String) throws {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
+  }
+
+  func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path(name))) }
+
+  func json(_ name: String) throws -> JSON { try JSONDocument(Array(try read(name)), source: name).root }
+
+  /// The names in the sandbox, hidden ones included, but for the cache of digests.
+  var names: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { $0 != "cache" }
+      .sorted()
+  }
+
+  /// Replaces what stands in a file, also in one that is read-only.
+  func edit(_ name: String, _ change: (inout Data) -> Void) throws {
+    var data = try read(name)
+    change(&data)
+    let file = path(name)
+    let directory = (file as NSString).deletingLastPathComponent
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory)
+    try FileManager.default.removeItem(atPath: file)
+    try data.write(to: URL(fileURLWithPath: file))
+  }
+
+  /// Runs a program in the sandbox.
+  @discardableResult
+  func run(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = Bundle.main.bundleURL.appendingPathComponent(program)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: directory)
+    process.environment = [
+      "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": path("cache"), "OPENBLAS_NUM_THREADS": "1",
+    ]
+    .merging(environment) { $1 }
+    // Files, not pipes: a program that fills one pipe while the test reads the other would wait for ever.
+    let streams = ["out", "err"].map { "\(directory)/cache/\(UUID().uuidString).\($0)" }
+    try FileManager.default.createDirectory(atPath: path("cache"), withIntermediateDirectories: true)
+    for stream in streams { _ = FileManager.default.createFile(atPath: stream, contents: nil) }
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    let texts = try streams.map {
+      String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self)
+    }
+    #expect(process.terminationReason == .exit, "\(program) crashed: \(texts[1])")
+    return Outcome(code: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+
+  /// Runs a program that must succeed.
+  @discardableResult
+  func succeed(
+    _ program: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> Outcome {
+    let outcome = try run(program, arguments)
+    #expect(outcome.code == 0, "\(program): \(outcome.errors)", sourceLocation: sourceLocation)
+    return outcome
+  }
+
+  /// Runs a program that must fail with one sentence on standard error, and leave the sandbox as it was.
+  func fail(
+    _ program: String, _ arguments: [String], code: Int32, saying message: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let before = names
+    let outcome = try run(program, arguments)
+    #expect(outcome.code == code, "\(program): \(outcome.errors)", sourceLocation: sourceLocation)
+    #expect(outcome.output.isEmpty, sourceLocation: sourceLocation)
+    let lines = outcome.errors.split(separator: "\n").filter { !$0.hasPrefix("checking ") }
+    #expect(lines.first?.hasPrefix("error: ") == true, "\(outcome.errors)", sourceLocation: sourceLocation)
+    #expect(lines.count <= 2, "\(outcome.errors)", sourceLocation: sourceLocation)
+    #expect(
+      outcome.errors.contains(message), "expected '\(message)', found '\(outcome.errors)'",
+      sourceLocation: sourceLocation)
+    #expect(names == before, "\(program) left something behind", sourceLocation: sourceLocation)
+  }
+}
