@@ -208,20 +208,7 @@ extension ModelConfiguration {
     for (name, neutral) in neutralValues {
       guard let field = try config.optional(name), field.value != neutral else { continue }
       throw field.failure(
-        "only \(JSONText.short(neutral)) is supported, found \(JSONText.short(field.value))")
-    }
-  }
-}
-
-/// JSON scalars as an error message quotes them.
-private enum JSONText {
-  static func short(_ value: JSON) -> String {
-    switch value {
-    case .bool(let bool): "\(bool)"
-    case .integer(let integer): "\(integer)"
-    case .number(let number): "\(number)"
-    case .string(let string): "'\(string)'"
-    default: value.typeName
+        "only \(neutral.text(indent: 0)) is supported, found \(field.value.text(indent: 0))")
     }
   }
 }

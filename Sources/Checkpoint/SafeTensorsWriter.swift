@@ -1,5 +1,4 @@
 package import Failures
-import Glibc
 import JSON
 package import Tensor
 
@@ -8,9 +7,8 @@ package import Tensor
 /// Nothing is held in memory but the piece in hand. The same tensors in the same order give the same bytes.
 /// Durability is the business of whoever publishes the file.
 package final class SafeTensorsWriter {
-  private let path: String
   private let tensors: [TensorDescription]
-  private let descriptor: Int32
+  private let file: OutputFile
   private var next = 0
 
   /// Creates or replaces the file and writes the header.
@@ -19,51 +17,37 @@ package final class SafeTensorsWriter {
     _ path: String, tensors: [TensorDescription],
     metadata: [(key: String, value: String)] = [("format", "pt")]
   ) throws(Failure) {
-    self.path = path
     self.tensors = tensors
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
-      throw Failure(.io, "cannot create '\(path)': \(unsafe String(cString: strerror(errno)))")
-    }
-    let header = Self.header(tensors, metadata)
-    try unsafe header.span.withUnsafeBytes { (bytes) throws(Failure) in try unsafe write(bytes) }
+    file = try OutputFile(path)
+    try file.write(Self.header(tensors, metadata))
   }
-
-  deinit { close(descriptor) }
 
   /// Appends the next tensor as it is stored.
   package func append(_ tensor: StoredTensor) throws(Failure) {
     expectNext(dtype: tensor.dtype, shape: tensor.shape)
-    try unsafe write(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
+    try unsafe file.write(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
   }
 
   /// Appends the next tensor, declared as F32, F16 or BF16; the values are rounded to nearest, ties to even.
   package func append(_ tensor: Tensor) throws(Failure) {
+    precondition(next < tensors.count, "\(file.path): more tensors than were declared")
     let dtype = tensors[next].dtype
     expectNext(dtype: dtype, shape: tensor.shape)
-    let floats = unsafe UnsafeBufferPointer(start: tensor.pointer, count: tensor.count)
-    switch dtype {
-    case .f32:
-      try unsafe write(UnsafeRawBufferPointer(floats))
-    case .f16, .bf16:
-      let piece = 1 << 16
-      for start in stride(from: 0, to: tensor.count, by: piece) {
-        let values = unsafe floats[start..<min(start + piece, tensor.count)]
-        let halves = unsafe dtype == .f16 ? values.map { Float16($0).bitPattern } : values.map(\.bfloat16)
-        try unsafe halves.span.withUnsafeBytes { (bytes) throws(Failure) in try unsafe write(bytes) }
-      }
-    default:
-      preconditionFailure("\(tensors[next - 1].name): floats cannot be written as \(dtype.rawValue)")
+    if dtype == .f32 {
+      try unsafe file.write(UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * 4))
+    } else {
+      try file.write(tensor.bytes(as: dtype))
     }
   }
 
   /// Ends the file. Every declared tensor must have been appended.
   package func finish() {
-    precondition(next == tensors.count, "\(path): \(tensors.count - next) declared tensors were not written")
+    precondition(
+      next == tensors.count, "\(file.path): \(tensors.count - next) declared tensors were not written")
   }
 
   private func expectNext(dtype: DType, shape: [Int]) {
-    precondition(next < tensors.count, "\(path): more tensors than were declared")
+    precondition(next < tensors.count, "\(file.path): more tensors than were declared")
     let expected = tensors[next]
     precondition(
       dtype == expected.dtype && shape == expected.shape,
@@ -72,23 +56,11 @@ package final class SafeTensorsWriter {
     next += 1
   }
 
-  private func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-    var done = 0
-    while unsafe done < bytes.count {
-      let count = unsafe Glibc.write(
-        descriptor, bytes.baseAddress.map { unsafe $0 + done }, bytes.count - done)
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw Failure(.io, "cannot write '\(path)': \(unsafe String(cString: strerror(errno)))")
-      }
-      done += count
-    }
-  }
-
   /// Length and JSON text, padded with spaces so that the data starts at a multiple of 8.
   private static func header(
     _ tensors: [TensorDescription], _ metadata: [(key: String, value: String)]
   ) -> [UInt8] {
+    func quoted(_ text: String) -> String { JSON.string(text).text(indent: 0) }
     var members: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.map { "\(quoted($0.key)):\(quoted($0.value))" }
@@ -108,21 +80,6 @@ package final class SafeTensorsWriter {
     var text = Array("{\(members.joined(separator: ","))}".utf8)
     text += Array(repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
     return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
-  }
-
-  /// A JSON string; what is not printable ASCII but quote and backslash stays as it is, controls are escaped.
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": result += "\\\(scalar)"
-      case "\u{0}"..<" ":
-        let hex = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }
 

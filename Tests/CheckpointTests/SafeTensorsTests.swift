@@ -20,7 +20,7 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
   let file = try SafeTensors(fixture("randlora-dense/model/model.safetensors"))
   #expect(file.metadata == ["format": "pt"])
   let weight = try file.tensor("model.norm.weight", dtype: .f32, shape: [48])
-  #expect(weight.floats?.count == 48)
+  #expect(weight.floats().count == 48)
   #expect(file.names.count == 20)
   #expect(file["no.such"] == nil)
 }
@@ -38,19 +38,11 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
     ], to: path)
   let file = try SafeTensors(path)
   #expect(file.descriptions.map(\.dtype) == [.f32, .f16, .bf16, .f32])
-  #expect(try file.tensor("odd \"name\"\n", shape: [2, 3]).floats?.array == values)
-  #expect(try file.tensor("half").floats?.array == values.map { Float(Float16($0)) })
-  #expect(try file.tensor("brain").floats?.array == [1, -0.10009765625, 3.140625, 65536, 0, -2])
+  #expect(try file.tensor("odd \"name\"\n", shape: [2, 3]).floats().array == values)
+  #expect(try file.tensor("half").floats().array == values.map { Float(Float16($0)) })
+  #expect(try file.tensor("brain").floats().array == [1, -0.10009765625, 3.140625, 65536, 0, -2])
   #expect(try file.tensor("empty").shape == [0, 4])
   #expect(try MappedFile(path).contents[8...].prefix(16) == Array("{\"__metadata__\":".utf8)[...])
-}
-
-@Test func roundsBFloat16ToNearestEven() {
-  #expect(Float(1.00390625).bfloat16 == 0x3F80)  // halfway between 0x3F80 and 0x3F81
-  #expect(Float(1.01171875).bfloat16 == 0x3F82)  // halfway between 0x3F81 and 0x3F82
-  #expect(Float.infinity.bfloat16 == 0x7F80)
-  #expect(Float.greatestFiniteMagnitude.bfloat16 == 0x7F80)
-  #expect(Float(bfloat16: Float.nan.bfloat16).isNaN)
 }
 
 @Test func copiesATensorThatTheFileDoesNotAlign() throws {
@@ -58,7 +50,7 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
   let header =
     #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}"#
   let path = try directory.write("x.safetensors", file(header: header, data: [7, 0, 0, 0x80, 0x3F]))
-  #expect(try SafeTensors(path).tensor("b").floats?.array == [1])
+  #expect(try SafeTensors(path).tensor("b").floats().array == [1])
 }
 
 @Test func findsTheFirstValueThatIsNotFinite() throws {
@@ -92,7 +84,7 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
   }
   #expect(try message(header: one("F8_E4M3", "[4]", "[0,4]"), data: four).contains("element type 'F8_E4M3'"))
   #expect(
-    try message(header: one("F32", "[-1]", "[0,4]"), data: four).contains("/t/shape/0: -1 is out of range"))
+    try message(header: one("F32", "[-1]", "[0,4]"), data: four).contains("/t/shape/0: expected an integer"))
   #expect(try message(header: one("F32", "[2]", "[0,4]"), data: four).contains("takes 8"))
   #expect(
     try message(header: one("F32", "[1]", "[4,0]"), data: four).contains("the end 0 lies before the start 4"))
@@ -139,7 +131,7 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
     let path = try directory.write("m.safetensors", header + original.dropFirst(900))
     do throws(Failure) {
       let file = try SafeTensors(path)
-      for name in file.names { _ = file[name]?.floats }
+      for name in file.names { _ = file[name]?.firstNonFinite }
     } catch {
       #expect(error.kind == .badData)
     }

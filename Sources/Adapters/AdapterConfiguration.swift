@@ -1,0 +1,98 @@
+package import Checkpoint
+package import Failures
+import RegularExpressions
+
+package enum AdapterMethod: String, Sendable, CaseIterable {
+  case randlora, lora
+}
+
+/// What an adapter is, in the terms of PEFT's adapter_config.json, checked.
+package struct AdapterConfiguration: Sendable, Equatable {
+  package let method: AdapterMethod
+  /// `r`
+  package let rank: Int
+  /// `randlora_alpha` or `lora_alpha`
+  package let alpha: Double
+  /// `randlora_dropout` or `lora_dropout`: on the adapter's input, in training only.
+  package let dropout: Double
+  package let targetModules: TargetModules
+  /// `layers_to_transform`: the layers' indices in order, or nil for all. Only with named modules.
+  package let layersToTransform: [Int]?
+  /// `layers_pattern`: names of the list of layers (regular expressions); empty means any.
+  package let layersPattern: [String]
+  /// `projection_prng_key`: the seed of RandLoRA's bases; 0 for LoRA.
+  package let projectionPRNGKey: Int
+  /// `sparse` and `very_sparse`; dense for LoRA.
+  package let sparsity: BasesSparsity
+  /// `use_rslora`: scale by 1/sqrt(r) instead of 1/r. LoRA only.
+  package let useRSLoRA: Bool
+
+  /// The greatest rank: larger ones only waste memory.
+  static let rankLimit = 65_536
+
+  /// - Throws: `usage`, naming the value that is out of range.
+  package init(
+    method: AdapterMethod, rank: Int, alpha: Double, dropout: Double, targetModules: TargetModules,
+    layersToTransform: [Int]? = nil, layersPattern: [String] = [], projectionPRNGKey: Int = 0,
+    sparsity: BasesSparsity = .dense, useRSLoRA: Bool = false
+  ) throws(Failure) {
+    func check(_ condition: Bool, _ message: String) throws(Failure) {
+      guard condition else { throw Failure(.usage, message) }
+    }
+    try check(1...Self.rankLimit ~= rank, "the rank \(rank) is out of range (1 to \(Self.rankLimit))")
+    try check(alpha > 0 && alpha.isFinite, "alpha \(alpha) is not a number greater than zero")
+    try check(dropout >= 0 && dropout < 1, "the dropout probability \(dropout) is not in 0..<1")
+    let layers = (layersToTransform ?? []).isEmpty ? nil : layersToTransform
+    if case .names(let names) = targetModules {
+      try check(!names.isEmpty, "no target modules are named")
+    } else {
+      try check(
+        layers == nil && layersPattern.isEmpty,
+        "layers_to_transform goes only with a list of target module names")
+    }
+    try check(layers != nil || layersPattern.isEmpty, "layers_pattern needs layers_to_transform")
+    if method == .lora {
+      try check(
+        projectionPRNGKey == 0 && sparsity == .dense, "LoRA has no random bases: no key and no sparsity")
+    } else {
+      try check(!useRSLoRA, "use_rslora is for LoRA only")
+    }
+    self.method = method
+    self.rank = rank
+    self.alpha = alpha
+    self.dropout = dropout
+    self.targetModules = targetModules.normalized
+    self.layersToTransform = layers.map { Set($0).sorted() }
+    self.layersPattern = layersPattern
+    self.projectionPRNGKey = projectionPRNGKey
+    self.sparsity = sparsity
+    self.useRSLoRA = useRSLoRA
+  }
+
+  /// What ΔW is multiplied with: alpha/r, or alpha/sqrt(r) with rsLoRA.
+  package var scaling: Double { alpha / (useRSLoRA ? Double(rank).squareRoot() : Double(rank)) }
+
+  /// The adapted modules in the model's order; at least one.
+  /// - Parameter modules: all linear layers of the model but the output head.
+  package func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
+    let named = try targetModules.select(from: modules)
+    guard let layersToTransform else { return named }
+    let lists = layersPattern.isEmpty ? [#"[^.]*"#] : layersPattern
+    var chosen = Set<Int>()
+    for layer in layersToTransform {
+      let before = chosen.count
+      for list in lists {
+        let expression = try RegularExpression(#"(?:.*?\.)?(?:\#(list))\.\#(layer)\..*"#)
+        for (index, module) in named.enumerated() where try expression.wholeMatch(module.name) {
+          chosen.insert(index)
+        }
+      }
+      guard chosen.count > before else {
+        throw Failure(
+          .usage, "layers_to_transform: there is no layer \(layer) with a target module",
+          hint: "the model's first target module is \(named.first?.name ?? "none")")
+      }
+    }
+    return chosen.sorted().map { named[$0] }
+  }
+}

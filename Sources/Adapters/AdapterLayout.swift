@@ -1,0 +1,105 @@
+package import Checkpoint
+import Tensor
+
+/// The trained tensors of one adapted module.
+package enum AdapterParameter: String, Sendable {
+  /// RandLoRA: (r × n)
+  case lambda = "randlora_lambda"
+  /// RandLoRA: (n × min(out, in))
+  case gamma = "randlora_gamma"
+  /// LoRA: (r × in)
+  case a = "lora_A.weight"
+  /// LoRA: (out × r)
+  case b = "lora_B.weight"
+}
+
+/// Where each trained tensor lies in one flat tensor that holds them all: parameters, gradients, moments alike.
+///
+/// Module after module in the model's order; RandLoRA: lambda, gamma; LoRA: A, B.
+package struct AdapterLayout: Sendable {
+  package struct Entry: Sendable {
+    /// The module's name and the parameter's: PEFT's name without `base_model.model.`.
+    package let name: String
+    /// The index in `modules`.
+    package let module: Int
+    package let parameter: AdapterParameter
+    /// The position of the first element in the flat tensor.
+    package let offset: Int
+    package let shape: [Int]
+
+    package var count: Int { shape.reduce(1, *) }
+    package var range: Range<Int> { offset..<offset + count }
+    /// The tensor's name in PEFT's files.
+    package var peftName: String { AdapterLayout.peftPrefix + name }
+  }
+
+  /// What PEFT puts before the names of a model's modules.
+  static let peftPrefix = "base_model.model."
+
+  package let method: AdapterMethod
+  package let rank: Int
+  /// The adapted modules in the model's order.
+  package let modules: [LinearModule]
+  /// Two for each module, in the order of the flat tensor.
+  package let entries: [Entry]
+  /// The number of trained values.
+  package let count: Int
+
+  package init(method: AdapterMethod, rank: Int, modules: [LinearModule]) {
+    var entries: [Entry] = []
+    var offset = 0
+    for (index, module) in modules.enumerated() {
+      for (parameter, shape) in Self.parameters(of: module, method: method, rank: rank) {
+        let entry = Entry(
+          name: "\(module.name).\(parameter.rawValue)", module: index, parameter: parameter, offset: offset,
+          shape: shape)
+        entries.append(entry)
+        offset += entry.count
+      }
+    }
+    self.method = method
+    self.rank = rank
+    self.modules = modules
+    self.entries = entries
+    count = offset
+  }
+
+  private static func parameters(
+    of module: LinearModule, method: AdapterMethod, rank: Int
+  ) -> [(AdapterParameter, [Int])] {
+    switch method {
+    case .randlora:
+      let minimum = min(module.outFeatures, module.inFeatures)
+      let n = (minimum + rank - 1) / rank
+      return [(.lambda, [rank, n]), (.gamma, [n, minimum])]
+    case .lora:
+      return [(.a, [rank, module.inFeatures]), (.b, [module.outFeatures, rank])]
+    }
+  }
+
+  /// The entry of a module's parameter, which the method must have.
+  package func entry(module: Int, parameter: AdapterParameter) -> Entry {
+    let entry = entries[2 * module + (parameter == .lambda || parameter == .a ? 0 : 1)]
+    precondition(entry.parameter == parameter, "\(method.rawValue) has no \(parameter.rawValue)")
+    return entry
+  }
+
+  /// n: the number of bases that a module uses.
+  package func basesCount(module: Int) -> Int {
+    let module = modules[module]
+    return (min(module.outFeatures, module.inFeatures) + rank - 1) / rank
+  }
+
+  /// A copy of one entry of a flat tensor, in its own shape.
+  func tensor(_ entry: Entry, in flat: Tensor) -> Tensor {
+    Tensor(entry.range.map { flat[$0] }, shape: entry.shape)
+  }
+
+  /// The number of values that LoRA of a rank would train on the same modules.
+  package func loraCount(rank: Int) -> Int {
+    modules.reduce(0) { $0 + rank * ($1.outFeatures + $1.inFeatures) }
+  }
+
+  /// The rank, at least 1, at which LoRA on the same modules trains about as many values.
+  package var equalLoRARank: Int { max(1, Int((Double(count) / Double(loraCount(rank: 1))).rounded())) }
+}

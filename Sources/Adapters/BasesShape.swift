@@ -1,0 +1,28 @@
+package import Checkpoint
+
+/// The sizes of RandLoRA's shared bases, which follow from the adapted modules together.
+package struct BasesShape: Sendable, Equatable {
+  /// r
+  package let rank: Int
+  /// The smaller of the largest output and the largest input width: the width of A.
+  package let minDim: Int
+  /// The larger of the two: the height of B.
+  package let maxDim: Int
+
+  package init(modules: [LinearModule], rank: Int) {
+    let maxOut = modules.map(\.outFeatures).max() ?? 0
+    let maxIn = modules.map(\.inFeatures).max() ?? 0
+    self.rank = rank
+    minDim = min(maxOut, maxIn)
+    maxDim = max(maxOut, maxIn)
+  }
+
+  /// nGlobal: the number of bases in B.
+  package var count: Int { (minDim + rank - 1) / rank }
+
+  /// The shape of `randlora_A` in PEFT's files.
+  var peftShapeA: [Int] { [rank, 1, minDim] }
+
+  /// The shape of `randlora_B` in PEFT's files, and here.
+  var shapeB: [Int] { [maxDim, count, rank] }
+}

@@ -1,0 +1,157 @@
+package import Failures
+package import JSON
+
+// adapter_config.json, as PEFT 0.21.2 writes it.
+
+extension AdapterConfiguration {
+  /// Reads an adapter_config.json. A field that asks for something that is not done here is refused by its name; one
+  /// that is unknown too, unless its value is null, false or empty.
+  package init(peft root: JSONCursor) throws(Failure) {
+    let type = try root.field("peft_type")
+    let method: AdapterMethod
+    switch try type.string() {
+    case "RANDLORA": method = .randlora
+    case "LORA": method = .lora
+    case let other:
+      throw type.failure(
+        "adapters of type '\(other)' are not supported", hint: "supported types: RANDLORA, LORA")
+    }
+    try Self.refuseUnsupported(root, method: method)
+    let prefix = method.rawValue
+    let targets = try root.field("target_modules")
+    let layers = try Self.layers(root)
+    let rank = try root.field("r").integer(in: 1...Self.rankLimit)
+    let alpha = try root.field("\(prefix)_alpha").double()
+    let dropout = try root.optional("\(prefix)_dropout")?.double() ?? 0
+    let key = try root.optional("projection_prng_key")?.integer() ?? 0
+    let isSparse = try root.optional("sparse")?.bool() ?? false
+    let isVerySparse = try root.optional("very_sparse")?.bool() ?? false
+    let useRSLoRA = try root.optional("use_rslora")?.bool() ?? false
+    let pattern = try Self.layersPattern(root)
+    do throws(Failure) {
+      try self.init(
+        method: method, rank: rank, alpha: alpha, dropout: dropout,
+        targetModules: TargetModules(peft: targets),
+        layersToTransform: layers, layersPattern: pattern, projectionPRNGKey: key,
+        sparsity: isVerySparse ? .verySparse : isSparse ? .sparse : .dense, useRSLoRA: useRSLoRA)
+    } catch {
+      throw error.kind == .usage ? root.failure(error.message) : error
+    }
+  }
+
+  private static func layers(_ root: JSONCursor) throws(Failure) -> [Int]? {
+    guard let field = try root.optional("layers_to_transform") else { return nil }
+    guard case .array = field.value else { return [try field.integer(in: 0...)] }
+    var layers: [Int] = []
+    for element in try field.elements() { layers.append(try element.integer(in: 0...)) }
+    return layers
+  }
+
+  private static func layersPattern(_ root: JSONCursor) throws(Failure) -> [String] {
+    guard let field = try root.optional("layers_pattern") else { return [] }
+    guard case .array = field.value else { return try field.string().isEmpty ? [] : [field.string()] }
+    var patterns: [String] = []
+    for element in try field.elements() { patterns.append(try element.string()) }
+    return patterns
+  }
+}
+
+// MARK: - What is refused
+
+extension AdapterConfiguration {
+  /// Fields that this type holds.
+  private static let readFields: [AdapterMethod: [String]] = [
+    .randlora: [
+      "randlora_alpha", "randlora_dropout", "projection_prng_key", "sparse", "very_sparse", "save_projection",
+    ],
+    .lora: ["lora_alpha", "lora_dropout", "use_rslora"],
+  ]
+
+  /// Fields of both methods that are read, or that change nothing about an adapter that exists.
+  private static let harmlessFields = [
+    "peft_type", "r", "target_modules", "layers_to_transform", "layers_pattern", "auto_mapping",
+    "base_model_name_or_path", "revision", "inference_mode", "peft_version", "megatron_core",
+    "qalora_group_size",
+    "runtime_config", "eva_config",
+  ]
+
+  /// Fields with more than one value that changes nothing.
+  private static let allowedValues: [(field: String, values: [JSON])] = [
+    ("bias", ["none"]), ("task_type", ["CAUSAL_LM"]), ("init_weights", [true, false]),
+    ("init_lora_weights", [true, false, "gaussian", "orthogonal", "eva"]),
+  ]
+
+  private static func refuseUnsupported(_ root: JSONCursor, method: AdapterMethod) throws(Failure) {
+    let known = harmlessFields + (readFields[method] ?? [])
+    for (name, cursor) in try root.members() where !isNeutral(cursor.value) {
+      if known.contains(where: { $0.utf8.elementsEqual(name.utf8) }) { continue }
+      let allowed = allowedValues.first { $0.field.utf8.elementsEqual(name.utf8) }
+      if let allowed, allowed.values.contains(cursor.value) { continue }
+      throw cursor.failure("'\(name)' with the value \(cursor.value.text(indent: 0)) is not supported")
+    }
+  }
+
+  private static func isNeutral(_ value: JSON) -> Bool {
+    switch value {
+    case .null, .bool(false): true
+    case .array(let elements): elements.isEmpty
+    case .object(let object): object.isEmpty
+    default: false
+    }
+  }
+}
+
+// MARK: - Writing
+
+extension AdapterConfiguration {
+  /// The fields that PEFT 0.21.2 writes, sorted by name.
+  /// - Parameters:
+  ///   - baseModel: the base model's id on the Hub; never a local path.
+  ///   - revision: the revision of that model.
+  ///   - saveProjection: whether the bases lie beside the parameters; without them PEFT draws its own.
+  package func peftJSON(baseModel: String?, revision: String?, saveProjection: Bool) -> JSON {
+    let layers: JSON = layersToTransform.map { .array($0.map(JSON.integer)) } ?? .null
+    let common: JSONObject = [
+      "auto_mapping": nil, "base_model_name_or_path": baseModel.map(JSON.string) ?? .null, "bias": "none",
+      "fan_in_fan_out": false, "inference_mode": true, "layers_pattern": layersPatternJSON,
+      "layers_to_transform": layers, "modules_to_save": nil,
+      "peft_type": .string(method.rawValue.uppercased()),
+      "peft_version": "0.21.2", "r": .integer(rank), "revision": revision.map(JSON.string) ?? .null,
+      "target_modules": targetModules.peftJSON, "task_type": "CAUSAL_LM",
+    ]
+    let own = method == .randlora ? randloraFields(saveProjection: saveProjection) : loraFields
+    var fields = JSONObject()
+    for (key, value) in (common.members + own.members).sorted(by: { $0.key < $1.key }) { fields[key] = value }
+    return .object(fields)
+  }
+
+  private var layersPatternJSON: JSON {
+    switch layersPattern.count {
+    case 0: .null
+    case 1: .string(layersPattern[0])
+    default: .array(layersPattern.map(JSON.string))
+    }
+  }
+
+  private func randloraFields(saveProjection: Bool) -> JSONObject {
+    [
+      "init_weights": true, "projection_prng_key": .integer(projectionPRNGKey),
+      "randlora_alpha": .number(alpha),
+      "randlora_dropout": .number(dropout), "save_projection": .bool(saveProjection),
+      "sparse": .bool(sparsity == .sparse), "very_sparse": .bool(sparsity == .verySparse),
+    ]
+  }
+
+  private var loraFields: JSONObject {
+    [
+      "alora_invocation_tokens": nil, "alpha_pattern": [:], "arrow_config": nil, "corda_config": nil,
+      "ensure_weight_tying": false, "eva_config": nil, "exclude_modules": nil, "init_lora_weights": true,
+      "kasa_config": nil, "layer_replication": nil, "loftq_config": [:], "lora_alpha": .number(alpha),
+      "lora_bias": false, "lora_dropout": .number(dropout), "lora_ga_config": nil, "megatron_config": nil,
+      "megatron_core": "megatron.core", "monteclora_config": nil, "qalora_group_size": 16,
+      "rank_pattern": [:],
+      "target_parameters": nil, "trainable_token_indices": nil, "use_bdlora": nil, "use_dora": false,
+      "use_qalora": false, "use_rslora": .bool(useRSLoRA), "velora_config": nil,
+    ]
+  }
+}

@@ -1,0 +1,154 @@
+package import Checkpoint
+package import Failures
+import JSON
+import Tensor
+
+// An adapter as PEFT keeps it on disk: adapter_config.json and adapter_model.safetensors.
+
+extension Adapter {
+  package static let configurationFile = "adapter_config.json"
+  package static let weightsFile = "adapter_model.safetensors"
+
+  private static let nameA = "randlora_A"
+  private static let nameB = "randlora_B"
+
+  /// Reads an adapter directory that PEFT or this program wrote.
+  ///
+  /// RandLoRA's bases may lie once at the level of the model, once under each module (PEFT up to 0.21; all copies must
+  /// agree), or be absent: then they are drawn anew. Stored ones that differ from those drawn are kept as `.stored`.
+  /// - Parameters:
+  ///   - modules: all linear layers of the model but the output head.
+  /// - Throws: what is missing, left over, of a wrong shape or not finite, by the tensor's name.
+  package init(directory: String, modules: [LinearModule]) throws(Failure) {
+    let path = "\(directory)/\(Self.configurationFile)"
+    let root = try JSONDocument(try MappedFile(path).contents, source: path).cursor
+    let configuration = try AdapterConfiguration(peft: root)
+    let layout: AdapterLayout
+    do throws(Failure) {
+      let chosen = try configuration.select(from: modules)
+      layout = AdapterLayout(method: configuration.method, rank: configuration.rank, modules: chosen)
+    } catch {
+      throw Failure(
+        .badData, "\(path): the adapter does not fit the model: \(error.message)", hint: error.hint)
+    }
+    let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
+    var known = Set<ByteString>()
+    // Before any memory is taken for shapes that a damaged configuration asks for.
+    for entry in layout.entries {
+      known.insert(ByteString(entry.peftName))
+      _ = try file.tensor(entry.peftName, shape: entry.shape)
+    }
+    let parameters = Tensor(layout.count)
+    for entry in layout.entries {
+      parameters.replace(entry.range, with: try file.floats(entry.peftName, shape: entry.shape))
+    }
+    let stored = try Self.storedBases(file, layout: layout, known: &known)
+    for name in file.names where !known.contains(ByteString(name)) {
+      throw Failure(.badData, "\(file.path): the tensor '\(name)' belongs to no adapted module")
+    }
+    let generated = try Self.generatedBases(configuration, modules: layout.modules)
+    let isKept = stored.map { stored in generated.map { !stored.isIdentical(to: $0) } ?? false } ?? false
+    if isKept, let flag = try root.optional("save_projection"), try !flag.bool() {
+      throw flag.failure(
+        "the bases in \(Self.weightsFile) are not those of projection_prng_key, and PEFT would ignore them",
+        hint: "set save_projection to true if the stored bases are meant")
+    }
+    self.init(
+      configuration: configuration, layout: layout, bases: isKept ? stored : generated,
+      basesOrigin: generated == nil ? .absent : isKept ? .stored : .generated, parameters: parameters)
+  }
+
+  /// The bases that a file holds, or nil. Adds the names of all copies to `known`.
+  private static func storedBases(
+    _ file: SafeTensors, layout: AdapterLayout, known: inout Set<ByteString>
+  ) throws(Failure) -> Bases? {
+    guard layout.method == .randlora else { return nil }
+    let shape = BasesShape(modules: layout.modules, rank: layout.rank)
+    let places = ["base_model."] + layout.modules.map { "\(AdapterLayout.peftPrefix)\($0.name)." }
+    func only(_ basis: String, shape: [Int]) throws(Failure) -> Tensor? {
+      var first: (name: String, tensor: StoredTensor)?
+      for name in places.map({ $0 + basis }) {
+        guard let copy = file[name] else { continue }
+        known.insert(ByteString(name))
+        if let first, copy.shape != shape || !copy.isIdentical(to: first.tensor) {
+          throw Failure(
+            .badData, "\(file.path): the tensors '\(first.name)' and '\(name)' should be equal and are not")
+        }
+        first = first ?? (name, copy)
+      }
+      guard let first else { return nil }
+      return try file.floats(first.name, shape: shape)
+    }
+    switch (try only(nameA, shape: shape.peftShapeA), try only(nameB, shape: shape.shapeB)) {
+    case (nil, nil): return nil
+    case (let a?, let b?): return Bases(a: Tensor(a.array, shape: [shape.rank, shape.minDim]), b: b)
+    case (let a, _):
+      throw Failure(
+        .badData, "\(file.path): \(a == nil ? nameA : nameB) is missing, but the other basis is stored")
+    }
+  }
+}
+
+// MARK: - Writing
+
+extension Adapter {
+  /// Writes the two files; PEFT loads them and gives the same logits. The bases are written once, as bfloat16 where
+  /// that loses nothing.
+  /// - Parameters:
+  ///   - baseModel: the base model's id on the Hub; never a local path.
+  ///   - revision: the revision of that model.
+  ///   - saveProjection: whether to write RandLoRA's bases. Without them PEFT draws its own, which depend on its torch.
+  ///   - locate: where to write a file of that name.
+  package func write(
+    baseModel: String?, revision: String?, saveProjection: Bool, locate: (String) throws(Failure) -> String
+  ) throws(Failure) {
+    let stored = saveProjection ? bases : nil
+    let json = configuration.peftJSON(baseModel: baseModel, revision: revision, saveProjection: stored != nil)
+    try OutputFile.write(json.text(), to: try locate(Self.configurationFile))
+    var tensors: [(name: String, tensor: TensorSource)] = layout.entries.map {
+      ($0.peftName, .floats(layout.tensor($0, in: parameters)))
+    }
+    if let stored {  // after the wider parameters, so that every tensor is aligned
+      let dtype = stored.fitBFloat16 ? DType.bf16 : .f32
+      let a = Tensor(stored.a.array, shape: [stored.a.shape[0], 1, stored.a.shape[1]])
+      tensors.append(("base_model.\(Self.nameA)", .floats(a, as: dtype)))
+      tensors.append(("base_model.\(Self.nameB)", .floats(stored.b, as: dtype)))
+    }
+    try SafeTensors.write(tensors, to: try locate(Self.weightsFile))
+  }
+}
+
+extension SafeTensors {
+  /// A tensor's values as float32; they must be finite.
+  func floats(_ name: String, shape: [Int]) throws(Failure) -> Tensor {
+    let stored = try tensor(name, shape: shape)
+    guard stored.dtype.isWeight else {
+      throw Failure(
+        .badData,
+        "\(path): the tensor '\(name)' has element type \(stored.dtype.rawValue), expected F32, F16 or BF16")
+    }
+    if let position = stored.firstNonFinite {
+      throw Failure(.badData, "\(path): the tensor '\(name)' is not finite at element \(position)")
+    }
+    return stored.floats()
+  }
+}
+
+extension StoredTensor {
+  /// Whether both hold the same values: the same bytes, or, in different types, equal floats.
+  fileprivate func isIdentical(to other: StoredTensor) -> Bool {
+    guard shape == other.shape else { return false }
+    guard dtype == other.dtype else {
+      return dtype.isWeight && other.dtype.isWeight && floats().array == other.floats().array
+    }
+    let mine = unsafe UnsafeRawBufferPointer(start: bytes, count: byteCount)
+    return unsafe mine.elementsEqual(UnsafeRawBufferPointer(start: other.bytes, count: byteCount))
+  }
+}
+
+extension Tensor {
+  /// Copies all values of another tensor to a range of this one.
+  func replace(_ range: Range<Int>, with values: Tensor) {
+    for (index, place) in range.enumerated() { self[place] = values[index] }
+  }
+}
