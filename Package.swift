@@ -66,7 +66,7 @@ let package = Package(
     program("import-base", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Hub", "StageSupport"]),
 
     tests("JSON", using: ["Failures"]),
-    tests("Artifacts", using: ["Failures", "JSON"]),
+    tests("Artifacts", using: ["Failures", "JSON", "CArchive"]),
     tests("Tensor"),
     tests("Checkpoint", using: ["Failures", "JSON", "Tensor"]),
     tests("RegularExpressions", using: ["Failures"]),

@@ -39,6 +39,8 @@ package enum Archive {
     unsafe self.archive = unsafe archive
     path = file.path
     try check(unsafe archive_write_set_format_pax_restricted(archive))
+    // Names are bytes: converted, they would depend on the locale and lose what it cannot say.
+    try check(unsafe archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY"))
     try check(unsafe archive_write_add_filter_zstd(archive))
     // A fixed level on one thread: both change the bytes.
     try check(unsafe archive_write_set_filter_option(archive, "zstd", "compression-level", "3"))
@@ -75,7 +77,7 @@ package enum Archive {
   private func addHeader(_ name: String, size: Int) throws(Failure) {
     let entry = unsafe archive_entry_new()
     defer { unsafe archive_entry_free(entry) }
-    unsafe archive_entry_set_pathname_utf8(entry, name)
+    unsafe archive_entry_set_pathname(entry, name)
     unsafe archive_entry_set_size(entry, Int64(size))
     unsafe archive_entry_set_filetype(entry, UInt32(S_IFREG))
     unsafe archive_entry_set_perm(entry, 0o644)

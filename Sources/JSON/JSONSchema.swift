@@ -57,19 +57,23 @@ package struct JSONSchema: Sendable {
   /// Every reference must lead somewhere, and not round in a circle without a step into the value.
   private func checkReferences(of node: JSONSchemaNode) throws(Failure) {
     for child in node.children { try checkReferences(of: child) }
-    guard node.reference != nil else { return }
+    guard let reference = node.reference else { return }
     var pending = [node]
     var seen = Set<String>()
     while let next = pending.popLast() {
-      pending += next.inPlace
-      guard let reference = next.reference else { continue }
-      guard let target = self.node(for: reference.value) else {
-        throw reference.cursor.failure("'\(reference.value)' leads nowhere")
+      var successors = next.inPlace
+      if let reference = next.reference {
+        guard let target = self.node(for: reference.value) else {
+          throw reference.cursor.failure("'\(reference.value)' leads nowhere")
+        }
+        successors.append(target)
       }
-      if target.place == node.place {
-        throw reference.cursor.failure("'\(reference.value)' leads back to itself")
+      for successor in successors where seen.insert(successor.place).inserted {
+        if successor.place == node.place {
+          throw reference.cursor.failure("'\(reference.value)' leads back to itself")
+        }
+        pending.append(successor)
       }
-      if seen.insert(reference.value).inserted { pending.append(target) }
     }
   }
 }
