@@ -18,3 +18,24 @@
   package var count: Int { shape.reduce(1, *) }
   package var byteCount: Int { count * dtype.size }
 }
+
+extension StoredTensor {
+  /// A tensor in memory of its own, from values in their machine form.
+  package init<Value: BitwiseCopyable & Sendable>(_ values: [Value], dtype: DType, shape: [Int]) {
+    precondition(MemoryLayout<Value>.stride == dtype.size && shape.reduce(1, *) == values.count)
+    let copy = ArrayOwner(values)
+    unsafe self.init(dtype: dtype, shape: shape, bytes: UnsafeRawPointer(copy.start), owner: copy)
+  }
+}
+
+/// Memory that holds a copy of an array.
+@safe private final class ArrayOwner<Value: BitwiseCopyable & Sendable>: @unchecked Sendable {
+  let start: UnsafeMutablePointer<Value>
+
+  init(_ values: [Value]) {
+    unsafe start = UnsafeMutablePointer<Value>.allocate(capacity: max(1, values.count))
+    unsafe start.initialize(from: values, count: values.count)
+  }
+
+  deinit { unsafe start.deallocate() }
+}

@@ -1,0 +1,78 @@
+import Checkpoint
+package import Failures
+import Tensor
+
+/// One row of a dataset: token ids, and for each whether the model is to predict it.
+package struct TokenRow: Sendable, Equatable {
+  package let ids: [Int32]
+  /// As long as `ids`; the first is never true.
+  package let supervised: [Bool]
+
+  package init(ids: [Int32], supervised: [Bool]) {
+    precondition(ids.count == supervised.count && supervised.first != true)
+    self.ids = ids
+    self.supervised = supervised
+  }
+}
+
+/// The rows of one split of a dataset, mapped from a safetensors file.
+///
+/// `input_ids` I32 (N) holds all rows one after another, `supervised` U8 (N) is 1 where a token is a target, and
+/// `row_offsets` I64 (R + 1) says where each row begins and the last one ends.
+package struct TokenRows: Sendable {
+  package let count: Int
+  /// Tokens of all rows.
+  package let tokenCount: Int
+  private let offsets: [Int]
+  private let ids: StoredTensor
+  private let supervised: StoredTensor
+
+  /// - Throws: `Failure.badData` naming the tensor when sizes do not agree or an id is outside the vocabulary.
+  package init(_ path: String, vocabularySize: Int) throws(Failure) {
+    let file = try SafeTensors(path)
+    let stored = try file.tensor("row_offsets", dtype: .i64)
+    offsets = unsafe UnsafeBufferPointer(start: stored.bytes.assumingMemoryBound(to: Int64.self), count: stored.count)
+      .map { Int($0) }
+    let tokens = offsets.last ?? 0
+    guard offsets.first == 0, zip(offsets, offsets.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw Failure(.badData, "\(path): the tensor 'row_offsets' does not rise from 0")
+    }
+    ids = try file.tensor("input_ids", dtype: .i32, shape: [tokens])
+    supervised = try file.tensor("supervised", dtype: .u8, shape: [tokens])
+    count = offsets.count - 1
+    tokenCount = tokens
+    let all = unsafe UnsafeBufferPointer(start: ids.bytes.assumingMemoryBound(to: Int32.self), count: tokens)
+    if let position = unsafe all.firstIndex(where: { $0 < 0 || Int($0) >= vocabularySize }) {
+      throw Failure(
+        .badData, "\(path): the token \(unsafe all[position]) at position \(position) is outside the vocabulary "
+          + "(0 to \(vocabularySize - 1))")
+    }
+  }
+
+  package func length(ofRow row: Int) -> Int { offsets[row + 1] - offsets[row] }
+
+  package subscript(row: Int) -> TokenRow {
+    let range = offsets[row]..<offsets[row + 1]
+    let ids = unsafe UnsafeBufferPointer(
+      start: ids.bytes.assumingMemoryBound(to: Int32.self) + range.lowerBound, count: range.count)
+    let flags = unsafe UnsafeBufferPointer(
+      start: supervised.bytes.assumingMemoryBound(to: UInt8.self) + range.lowerBound, count: range.count)
+    return unsafe TokenRow(ids: Array(ids), supervised: flags.enumerated().map { $0 > 0 && $1 != 0 })
+  }
+}
+
+extension TokenRows {
+  /// Writes rows as one split's file; the same rows give the same bytes.
+  package static func write(_ rows: [TokenRow], to path: String) throws(Failure) {
+    var offsets: [Int64] = [0]
+    for row in rows { offsets.append(offsets[offsets.count - 1] + Int64(row.ids.count)) }
+    let ids = rows.flatMap(\.ids)
+    let supervised = rows.flatMap { $0.supervised.map { UInt8($0 ? 1 : 0) } }
+    try SafeTensors.write(
+      [
+        ("row_offsets", .stored(StoredTensor(offsets, dtype: .i64, shape: [offsets.count]))),
+        ("input_ids", .stored(StoredTensor(ids, dtype: .i32, shape: [ids.count]))),
+        ("supervised", .stored(StoredTensor(supervised, dtype: .u8, shape: [supervised.count]))),
+      ], to: path)
+  }
+}
