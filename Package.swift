@@ -60,6 +60,7 @@ let package = Package(
     library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
     library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
     library("Pipeline", ["Failures", "JSON", "Artifacts", yams, subprocess]),
+    library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer", "Training"]),
     library("Hub", ["Failures", "JSON", "Artifacts"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 

@@ -1,0 +1,87 @@
+import Checkpoint
+package import Tensor
+
+/// An adapter at work: one update a module, under parameters that change only between `refresh` calls.
+package final class ActiveAdapter: Sendable {
+  package let adapter: Adapter
+  /// The gradient of the flat parameters; nil outside training.
+  package let gradient: Tensor?
+  package let updates: [LinearUpdate]
+  private let refreshers: [RandLoRAUpdate]
+
+  /// - Parameters:
+  ///   - plan: how many tokens will share one set of parameters.
+  ///   - training: whether gradients are wanted.
+  package init(_ adapter: Adapter, plan: UpdatePlan, training: Bool) {
+    self.adapter = adapter
+    let gradient = training ? Tensor(adapter.parameters.count) : nil
+    self.gradient = gradient
+    var updates: [LinearUpdate] = []
+    var refreshers: [RandLoRAUpdate] = []
+    for index in adapter.layout.modules.indices {
+      switch adapter.configuration.method {
+      case .lora:
+        updates.append(LinearUpdate(index: index, form: .factors(adapter.lowRank(index, gradient: gradient))))
+      case .randlora:
+        guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
+        let update = RandLoRAUpdate(adapter, bases: bases, module: index, plan: plan, training: training)
+        updates.append(LinearUpdate(index: index, form: update.form))
+        refreshers.append(update)
+      }
+    }
+    self.updates = updates
+    self.refreshers = refreshers
+    refresh()
+  }
+
+  /// Takes up changed parameters and starts new gradients from zero.
+  package func refresh() {
+    gradient?.fill(with: 0)
+    for refresher in refreshers { refresher.refresh(adapter) }
+  }
+
+  /// The gradient of all parameters over the micro-batches since `refresh`.
+  package func finishGradient() -> Tensor? {
+    guard let gradient else { return nil }
+    for refresher in refreshers { refresher.project(adapter, into: gradient) }
+    return gradient
+  }
+
+  /// ΔW (out, in) of one module.
+  package static func deltaWeight(of adapter: Adapter, module index: Int) -> Tensor {
+    let module = adapter.layout.modules[index]
+    switch adapter.configuration.method {
+    case .lora:
+      let factors = adapter.lowRank(index, gradient: nil)
+      let delta = Tensor(module.outFeatures, module.inFeatures)
+      MatMul.multiply(factors.second, factors.first, into: Matrix(delta), alpha: factors.scaling)
+      return delta
+    case .randlora:
+      guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
+      let update = RandLoRAUpdate(
+        adapter, bases: bases, module: index, plan: UpdatePlan(tokens: .max >> 32), training: false)
+      update.refresh(adapter)
+      guard case .delta(let delta) = update.form else { preconditionFailure("planned as a delta weight") }
+      return delta.weight
+    }
+  }
+}
+
+extension Adapter {
+  /// LoRA's B · A, read from (and their gradient written to) the flat parameters.
+  fileprivate func lowRank(_ index: Int, gradient: Tensor?) -> TwoFactors {
+    let module = layout.modules[index]
+    let rank = configuration.rank
+    let a = layout.entry(module: index, parameter: .a).offset
+    let b = layout.entry(module: index, parameter: .b).offset
+    func first(_ tensor: Tensor) -> Matrix {
+      Matrix(tensor, offset: a, rows: rank, columns: module.inFeatures)
+    }
+    func second(_ tensor: Tensor) -> Matrix {
+      Matrix(tensor, offset: b, rows: module.outFeatures, columns: rank)
+    }
+    return TwoFactors(
+      scaling: Float(configuration.scaling), first: first(parameters), second: second(parameters),
+      firstGradient: gradient.map(first), secondGradient: gradient.map(second))
+  }
+}

@@ -1,0 +1,83 @@
+import Checkpoint
+import Tensor
+
+/// RandLoRA's update of one linear layer (Albert et al., ICLR 2025, arXiv 2502.00987; peft/tuners/randlora/layer.py).
+///
+/// With mn = min(out, in), mx = max(out, in), k = n·r: `D = s · B[:mx, :n] (mx, k) · scaled (k, mn)`, where `scaled`
+/// are the rows of A under the trained λ and γ; ΔW is D when in ≤ out, else its transpose.
+struct RandLoRAUpdate: Sendable {
+  let form: LinearUpdate.Form
+  private let module: Int
+  private let scaledBases: ScaledBases
+  private let scaling: Float
+  private let a: Tensor
+  /// B[:mx, :n] as (mx, k).
+  private let b: Matrix
+  /// The scaled bases (k, mn) and their gradient, kept only where every token multiplies with them.
+  private let kept: (scaled: Tensor, gradient: Tensor?)?
+  /// Whether in ≤ out, so that the scaled rows face the input.
+  private let facesInput: Bool
+
+  init(_ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool) {
+    let linear = adapter.layout.modules[index]
+    let width = min(linear.outFeatures, linear.inFeatures)
+    let rank = adapter.configuration.rank
+    let n = (width + rank - 1) / rank
+    let inner = n * rank
+    module = index
+    scaledBases = ScaledBases(rank: rank, bases: n, width: width)
+    scaling = Float(adapter.configuration.scaling)
+    a = bases.a
+    b = Matrix(
+      bases.b, rows: max(linear.outFeatures, linear.inFeatures), columns: inner,
+      stride: bases.b.shape[1] * bases.b.shape[2])
+    facesInput = linear.inFeatures <= linear.outFeatures
+    if plan.formsDelta(outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner) {
+      let shape = [linear.outFeatures, linear.inFeatures]
+      form = .delta(DeltaWeight(weight: Tensor(shape: shape), gradient: training ? Tensor(shape: shape) : nil))
+      kept = nil
+    } else {
+      let scaled = Tensor(inner, width)
+      let scaledGradient = training ? Tensor(inner, width) : nil
+      kept = (scaled, scaledGradient)
+      let trained = Matrix(scaled)
+      let gradient = scaledGradient.map { Matrix($0) }
+      form = .factors(
+        facesInput
+          ? TwoFactors(scaling: scaling, first: trained, second: b, firstGradient: gradient, secondGradient: nil)
+          : TwoFactors(
+            scaling: scaling, first: b.transposed, second: trained.transposed, firstGradient: nil,
+            secondGradient: gradient?.transposed))
+    }
+  }
+
+  /// Forms the scaled bases, and ΔW where the plan says so, from the current parameters; clears gradients.
+  func refresh(_ adapter: Adapter) {
+    let scaled = kept?.scaled ?? emptyScaled
+    scaledBases.forward(
+      a: a, parameters: adapter.parameters, lambda: adapter.layout.entry(module: module, parameter: .lambda).offset,
+      gamma: adapter.layout.entry(module: module, parameter: .gamma).offset, into: scaled)
+    kept?.gradient?.fill(with: 0)
+    if case .delta(let delta) = form {
+      let target = Matrix(delta.weight)
+      MatMul.multiply(b, Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling)
+      delta.gradient?.fill(with: 0)
+    }
+  }
+
+  /// Adds the gradients of λ and γ to the flat gradient.
+  func project(_ adapter: Adapter, into gradient: Tensor) {
+    let scaledGradient = kept?.gradient ?? emptyScaled
+    if case .delta(let delta) = form, let deltaGradient = delta.gradient {
+      let dD = facesInput ? Matrix(deltaGradient) : Matrix(deltaGradient).transposed
+      MatMul.multiply(b.transposed, dD, into: Matrix(scaledGradient), alpha: scaling)
+    }
+    scaledBases.backward(
+      dScaled: scaledGradient, a: a, parameters: adapter.parameters,
+      lambda: adapter.layout.entry(module: module, parameter: .lambda).offset,
+      gamma: adapter.layout.entry(module: module, parameter: .gamma).offset, into: gradient)
+  }
+
+  /// Room for the scaled bases or their gradient, (k, mn).
+  private var emptyScaled: Tensor { Tensor(scaledBases.rank * scaledBases.bases, scaledBases.width) }
+}

@@ -1,0 +1,52 @@
+package import Artifacts
+package import Checkpoint
+package import Failures
+package import Tokenizer
+package import Transformer
+
+/// A `base` artifact as a model: its configuration, weights and tokenizer, wherever its files lie.
+package struct BaseModel: Sendable {
+  package let artifact: Artifact
+  package let configuration: ModelConfiguration
+
+  package init(_ artifact: Artifact) throws(Failure) {
+    self.artifact = artifact
+    configuration = try ModelConfiguration(file: try artifact.path(of: "config.json"))
+  }
+
+  private func has(_ file: String) -> Bool { artifact.manifest.files.contains { $0.path == file } }
+
+  /// The weights, mapped and not copied.
+  package func weights() throws(Failure) -> WeightFiles {
+    try WeightFiles(hasSingleFile: has(WeightFiles.singleFile)) { name throws(Failure) in
+      try artifact.path(of: name)
+    }
+  }
+
+  package func model() throws(Failure) -> DecoderModel { try DecoderModel(configuration, weights: try weights()) }
+
+  /// - Throws: `Failure.missingInput` when the base was imported without a tokenizer.
+  package func tokenizer() throws(Failure) -> Tokenizer {
+    guard has("tokenizer.json") else {
+      throw Failure(
+        .missingInput, "the base '\(artifact.directory)' has no tokenizer.json",
+        hint: "put the model's tokenizer.json beside its weights and import the base again")
+    }
+    return try Tokenizer(
+      tokenizerFile: try artifact.path(of: "tokenizer.json"),
+      configurationFile: has("tokenizer_config.json") ? try artifact.path(of: "tokenizer_config.json") : nil)
+  }
+
+  /// The ids that end an answer: the model's, the generation configuration's and the tokenizer's.
+  package func stopTokens(_ tokenizer: Tokenizer?) throws(Failure) -> Set<Int32> {
+    var ids = Set(configuration.eosIDs.map { Int32($0) })
+    if has("generation_config.json") {
+      let tokens = try SpecialTokens(
+        generationConfiguration: try artifact.path(of: "generation_config.json"),
+        vocabularySize: configuration.vocabularySize)
+      ids.formUnion(tokens.eosIDs.map { Int32($0) })
+    }
+    if let eos = tokenizer?.eosID { ids.insert(eos) }
+    return ids
+  }
+}

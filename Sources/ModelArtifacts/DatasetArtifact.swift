@@ -1,0 +1,38 @@
+import Checkpoint
+package import Artifacts
+package import Datasets
+package import Failures
+import JSON
+
+/// A `dataset` artifact as rows of tokens.
+package enum DatasetArtifact {
+  /// How many rows a split has: "train" or "validation".
+  package static func rowCount(_ artifact: Artifact, split: String) throws(Failure) -> Int {
+    try artifact.section.field(split).field("rows").integer(in: 0...)
+  }
+
+  /// The rows of a split, checked against the model that is to read them.
+  /// - Throws: `Failure.badData` when the split is empty, or was tokenized for another model.
+  package static func rows(_ artifact: Artifact, split: String, for base: BaseModel) throws(Failure) -> TokenRows {
+    let section = artifact.section
+    let vocabulary = try section.field("vocab_size")
+    guard try vocabulary.integer() <= base.configuration.vocabularySize else {
+      throw vocabulary.failure(
+        "the dataset's vocabulary is larger than the model's \(base.configuration.vocabularySize)",
+        hint: "prepare the data with this base")
+    }
+    if let tokenizer = try section.optional("tokenizer_sha256"),
+      let own = try base.artifact.section.optional("tokenizer_sha256"), try tokenizer.string() != own.string()
+    {
+      throw tokenizer.failure(
+        "the dataset was tokenized with another tokenizer than that of '\(base.artifact.directory)'",
+        hint: "prepare the data with this base")
+    }
+    guard try rowCount(artifact, split: split) > 0 else {
+      throw Failure(
+        .badData, "the dataset '\(artifact.directory)' has no \(split) rows",
+        hint: split == "validation" ? "prepare it with --val-set-size or --val-data-path" : nil)
+    }
+    return try TokenRows(try artifact.path(of: "\(split).safetensors"), vocabularySize: base.configuration.vocabularySize)
+  }
+}

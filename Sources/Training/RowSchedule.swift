@@ -1,0 +1,51 @@
+import Tensor
+
+/// Which rows each optimiser step sees: a pure function of the step, so that nothing needs to be remembered.
+///
+/// An epoch is all rows once, in windows of `batchSize · gradientAccumulationSteps`; the last window of an epoch may
+/// be short, and none reaches into the next epoch (as transformers' Trainer counts).
+package struct RowSchedule: Sendable {
+  package let rows: Int
+  let window: Int
+  let seed: Int
+  let shuffle: Bool
+
+  package init(rows: Int, recipe: TrainingRecipe) {
+    self.init(
+      rows: rows, batchSize: recipe.batchSize, gradientAccumulationSteps: recipe.gradientAccumulationSteps,
+      seed: recipe.seed, shuffle: recipe.shuffle)
+  }
+
+  package init(rows: Int, batchSize: Int, gradientAccumulationSteps: Int, seed: Int, shuffle: Bool) {
+    self.rows = rows
+    window = batchSize * gradientAccumulationSteps
+    self.seed = seed
+    self.shuffle = shuffle
+  }
+
+  package var stepsPerEpoch: Int { (rows + window - 1) / window }
+
+  /// The rows of step `step` (counted from 0), in order.
+  package func rows(ofStep step: Int) -> [Int] {
+    let first = step % stepsPerEpoch * window
+    let range = first..<min(first + window, rows)
+    guard shuffle else { return Array(range) }
+    return Array(order(ofEpoch: step / stepsPerEpoch)[range])
+  }
+
+  /// How many rows the first `steps` steps see.
+  package func rowsSeen(after steps: Int) -> Int {
+    steps / stepsPerEpoch * rows + min(steps % stepsPerEpoch * window, rows)
+  }
+
+  /// A permutation by Fisher and Yates's shuffle.
+  private func order(ofEpoch epoch: Int) -> [Int] {
+    var generator = SplitMix64(seed: UInt64(truncatingIfNeeded: seed))
+    generator = SplitMix64(seed: generator.next() ^ UInt64(epoch))
+    var order = Array(0..<rows)
+    for last in stride(from: rows - 1, to: 0, by: -1) {
+      order.swapAt(last, generator.next(below: last + 1))
+    }
+    return order
+  }
+}

@@ -1,0 +1,159 @@
+package import Adapters
+package import Checkpoint
+package import Failures
+package import Tensor
+
+/// A frozen decoder-only language model, its weights left in their files, with an adapter at work on it or none.
+package final class DecoderModel: Sendable {
+  package let configuration: ModelConfiguration
+  private let rope: RotaryEmbedding
+  private let embedding: Weight
+  private let layers: [DecoderLayer]
+  private let head: PredictionHead
+  /// The place of each linear layer in the order of computation, by module name.
+  private let slots: [String: Int]
+
+  /// - Throws: `Failure.badData` naming a tensor that is missing, superfluous, of another shape or type.
+  package init(_ configuration: ModelConfiguration, weights: WeightFiles) throws(Failure) {
+    try weights.check(against: configuration)
+    self.configuration = configuration
+    rope = RotaryEmbedding(configuration.rotary, headWidth: configuration.headWidth)
+    let linearModules = configuration.linearModules
+    slots = Dictionary(uniqueKeysWithValues: linearModules.enumerated().map { ($1.name, $0) })
+    let source = LayerSource(
+      configuration: configuration, weights: weights, linearModules: linearModules, slots: slots)
+    let matrix = [configuration.vocabularySize, configuration.width]
+    embedding = Weight(try weights.weight("model.embed_tokens.weight", shape: matrix))
+    var layers: [DecoderLayer] = []
+    for index in 0..<configuration.layerCount {
+      layers.append(try DecoderLayer(source, index: index, rope: rope))
+    }
+    self.layers = layers
+    head = PredictionHead(
+      norm: try source.norm("model.norm"),
+      weight: configuration.tiesEmbeddings
+        ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)))
+  }
+
+  /// The pieces of a pass over `rows` that all layers share.
+  private func pass(_ rows: Rows, adapter: ActiveAdapter?, dropout: Dropout?) -> Pass {
+    var updates = [LinearUpdate?](repeating: nil, count: slots.count)
+    if let adapter {
+      for (module, update) in zip(adapter.adapter.layout.modules, adapter.updates) {
+        guard let slot = slots[module.name] else { preconditionFailure("the adapter was checked against the model") }
+        updates[slot] = update
+      }
+    }
+    return Pass(rows: rows, rope: rope.table(positions: rows.positions), updates: updates, dropout: dropout)
+  }
+
+  private func embed(_ tokens: [Int32]) -> Tensor {
+    let x = Tensor(tokens.count, configuration.width)
+    embedding.gather(tokens, into: x)
+    return x
+  }
+
+  /// The hidden states (T, D) after the last layer, before the final norm.
+  private func hidden(_ tokens: [Int32], pass: Pass, cache: KVCache? = nil) -> Tensor {
+    var x = embed(tokens)
+    for (index, layer) in layers.enumerated() {
+      x = layer.forward(x, pass: pass, cache: cache?.layer(index)).y
+    }
+    cache?.advance(by: pass.rows)
+    return x
+  }
+
+  /// The loss of every target of a micro-batch.
+  /// - Returns: negative log-likelihood (nats) a target, and whether the target had the largest logit.
+  package func loss(_ batch: MicroBatch, adapter: ActiveAdapter?) -> (nll: [Float], correct: [Bool]) {
+    let pass = pass(batch.rows, adapter: adapter, dropout: nil)
+    return head.loss(hidden(batch.tokens, pass: pass), batch: batch, scale: 0, into: nil)
+  }
+
+  /// Forward and backward: the loss of every target, with the gradient of `scale` times their sum added to the
+  /// adapter's.
+  package func lossAndGradient(
+    _ batch: MicroBatch, adapter: ActiveAdapter, scale: Float, dropout: Dropout?
+  ) -> [Float] {
+    let pass = pass(batch.rows, adapter: adapter, dropout: dropout)
+    let lowest = pass.updates.firstIndex { $0 != nil }.map { $0 * layers.count / slots.count } ?? layers.count
+    var x = embed(batch.tokens)
+    var saved: [DecoderLayer.Activations] = []
+    for (index, layer) in layers.enumerated() {
+      let (y, activations) = layer.forward(x, pass: pass)
+      if index >= lowest { saved.append(activations) }
+      x = y
+    }
+    let d = Tensor(shape: x.shape)
+    let nll = head.loss(x, batch: batch, scale: scale, into: d).nll
+    for index in stride(from: layers.count - 1, through: lowest, by: -1) {
+      layers[index].backward(d, saved.removeLast(), pass: pass, inputGradient: index > lowest)
+    }
+    return nll
+  }
+
+  /// Logits of every token, (T, V).
+  package func logits(_ batch: MicroBatch, adapter: ActiveAdapter?) -> Tensor {
+    let pass = pass(batch.rows, adapter: adapter, dropout: nil)
+    return head.logits(hidden(batch.tokens, pass: pass), tokens: Array(batch.tokens.indices))
+  }
+
+  /// Feeds each row's new tokens to the model after those that the cache has seen.
+  /// - Returns: the logits after each row's last token, (rows, V).
+  package func nextLogits(_ rows: [[Int32]], cache: KVCache, adapter: ActiveAdapter?) -> Tensor {
+    let layout = Rows(lengths: rows.map(\.count), firstPositions: cache.lengths)
+    let pass = pass(layout, adapter: adapter, dropout: nil)
+    let x = hidden(rows.flatMap { $0 }, pass: pass, cache: cache)
+    return head.logits(x, tokens: layout.spans.map { $0.upperBound - 1 })
+  }
+
+  /// An empty cache for rows that will see at most so many tokens each.
+  package func cache(capacities: [Int]) -> KVCache {
+    KVCache(
+      layers: layers.count, capacities: capacities,
+      width: configuration.keyValueHeadCount * configuration.headWidth)
+  }
+}
+
+/// Finds a layer's pieces in the weight files.
+struct LayerSource {
+  let configuration: ModelConfiguration
+  let weights: WeightFiles
+  let linearModules: [LinearModule]
+  let slots: [String: Int]
+
+  func norm(_ name: String) throws(Failure) -> RMSNorm {
+    let weight = try weights.weight(name + ".weight", shape: [configuration.width])
+    return RMSNorm(weight: weight.floats(), epsilon: Float(configuration.normEpsilon))
+  }
+
+  func linear(_ name: String) throws(Failure) -> Linear {
+    guard let slot = slots[name] else { preconditionFailure("no linear layer '\(name)'") }
+    let layer = linearModules[slot]
+    let shape = [layer.outFeatures, layer.inFeatures]
+    return Linear(
+      slot: slot, weight: Weight(try weights.weight(name + ".weight", shape: shape)),
+      bias: layer.hasBias ? try weights.weight(name + ".bias", shape: [layer.outFeatures]).floats() : nil)
+  }
+}
+
+extension DecoderLayer {
+  init(_ source: LayerSource, index: Int, rope: RotaryEmbedding) throws(Failure) {
+    let prefix = "model.layers.\(index)."
+    let configuration = source.configuration
+    self.init(
+      inputNorm: try source.norm(prefix + "input_layernorm"),
+      query: try source.linear(prefix + "self_attn.q_proj"),
+      key: try source.linear(prefix + "self_attn.k_proj"),
+      value: try source.linear(prefix + "self_attn.v_proj"),
+      output: try source.linear(prefix + "self_attn.o_proj"),
+      attention: Attention(
+        heads: configuration.headCount, keyValueHeads: configuration.keyValueHeadCount,
+        headDimension: configuration.headWidth, window: configuration.windows[index]),
+      rope: rope,
+      feedForwardNorm: try source.norm(prefix + "post_attention_layernorm"),
+      gate: try source.linear(prefix + "mlp.gate_proj"),
+      up: try source.linear(prefix + "mlp.up_proj"),
+      down: try source.linear(prefix + "mlp.down_proj"))
+  }
+}

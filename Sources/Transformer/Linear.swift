@@ -1,0 +1,48 @@
+import Adapters
+import Tensor
+
+/// What one forward (and backward) pass over a micro-batch shares among all layers.
+struct Pass: Sendable {
+  let rows: Rows
+  /// Cosines and sines for the positions of `rows`.
+  let rope: RotaryEmbedding.Table
+  /// The adapter's update of each linear layer, by `Linear.slot`.
+  let updates: [LinearUpdate?]
+  /// Nil outside training.
+  let dropout: Dropout?
+}
+
+/// A linear layer: a frozen weight, perhaps a bias, and whatever the adapter adds.
+struct Linear: Sendable {
+  /// Where the layer stands among all linear layers of the model.
+  let slot: Int
+  let weight: Weight
+  /// (out)
+  let bias: Tensor?
+
+  /// - Parameter x: (T, in)
+  /// - Returns: (T, out)
+  func forward(_ x: Tensor, pass: Pass) -> Tensor {
+    let T = pass.rows.tokens
+    let y = Tensor(T, weight.rows)
+    weight.forward(x, into: y, tokens: T)
+    if let bias { y.add(bias: bias, tokens: T) }
+    pass.updates[slot]?.forward(x, into: y, rows: pass.rows, dropout: pass.dropout)
+    return y
+  }
+
+  /// Adds the gradient with respect to `x` to `dX`, and keeps that of the adapter's parameters.
+  /// - Parameters:
+  ///   - dY: (T, out)
+  ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
+  ///   - dX: (T, in), or nil when nothing below needs it.
+  func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, pass: Pass) {
+    if let dX { weight.backward(dY, into: dX, tokens: pass.rows.tokens) }
+    pass.updates[slot]?.backward(dY: dY, x: x(), into: dX, rows: pass.rows, dropout: pass.dropout)
+  }
+
+  /// Whether a backward pass has anything to do here.
+  func needsBackward(inputGradient: Bool, pass: Pass) -> Bool {
+    inputGradient || pass.updates[slot] != nil
+  }
+}

@@ -1,0 +1,58 @@
+import Tensor
+
+/// The final norm and the projection to the vocabulary, applied only where something is predicted.
+struct PredictionHead: Sendable {
+  let norm: RMSNorm
+  /// (V, D); the embedding itself when the two are tied.
+  let weight: Weight
+
+  /// Floats of logits that exist at a time.
+  static let chunkFloats = 1 << 22
+
+  /// Logits of some tokens.
+  /// - Parameter hidden: (T, D)
+  /// - Returns: (tokens.count, V)
+  func logits(_ hidden: Tensor, tokens: [Int]) -> Tensor {
+    let (h, _) = normalise(gather(hidden, tokens[...]), with: norm, tokens: tokens.count)
+    let logits = Tensor(tokens.count, weight.rows)
+    weight.forward(h, into: logits, tokens: tokens.count)
+    return logits
+  }
+
+  /// The loss of every prediction, and the gradient of `scale` times their sum.
+  /// - Parameters:
+  ///   - hidden: (T, D)
+  ///   - dHidden: (T, D), zeros before; nil when no gradient is wanted.
+  func loss(
+    _ hidden: Tensor, batch: MicroBatch, scale: Float, into dHidden: Tensor?
+  ) -> (nll: [Float], correct: [Bool]) {
+    var nll: [Float] = []
+    var correct: [Bool] = []
+    let size = max(1, min(256, Self.chunkFloats / weight.rows))
+    for start in stride(from: 0, to: batch.targets.count, by: size) {
+      let range = start..<min(start + size, batch.targets.count)
+      let selected = gather(hidden, batch.predictors[range])
+      let (h, rstd) = normalise(selected, with: norm, tokens: range.count)
+      let logits = Tensor(range.count, weight.rows)
+      weight.forward(h, into: logits, tokens: range.count)
+      let result = CrossEntropy.forwardBackward(logits: logits, targets: batch.targets[range], weight: scale)
+      nll += result.nll
+      correct += result.correct
+      if let dHidden {
+        let dH = Tensor(shape: h.shape), d = Tensor(shape: h.shape)
+        weight.backward(logits, into: dH, tokens: range.count)
+        norm.backward(dY: dH, x: selected, rstd: rstd, into: d, tokens: range.count)
+        for (row, token) in batch.predictors[range].enumerated() {
+          dHidden.copyRows(of: d, row..<row + 1, to: token)
+        }
+      }
+    }
+    return (nll, correct)
+  }
+
+  private func gather(_ hidden: Tensor, _ tokens: ArraySlice<Int>) -> Tensor {
+    let result = Tensor(tokens.count, hidden.shape[1])
+    for (row, token) in tokens.enumerated() { result.copyRows(of: hidden, token..<token + 1, to: row) }
+    return result
+  }
+}

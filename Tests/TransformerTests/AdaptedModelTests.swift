@@ -1,0 +1,92 @@
+import Adapters
+import Checkpoint
+import Tensor
+import Testing
+import Transformer
+
+extension Golden {
+  func adapter(_ folder: String) throws -> Adapter {
+    let configuration = try ModelConfiguration(file: directory + "/model/config.json")
+    return try Adapter(directory: "\(directory)/\(folder)", modules: configuration.linearModules)
+  }
+}
+
+@Suite struct AdaptedModelTests {
+  /// 1 token: RandLoRA's factors are used; a million: ΔW is formed.
+  @Test(arguments: Golden.all, [1, 1_000_000]) func trainedLogitsEqualPEFT(golden: Golden, tokens: Int) throws {
+    let active = ActiveAdapter(try golden.adapter("adapter_trained"), plan: UpdatePlan(tokens: tokens), training: false)
+    let logits = try golden.model().logits(golden.batch(0), adapter: active)
+    #expect(difference(logits, try golden.logits("logits.trained")) < 2e-5)
+  }
+
+  @Test(arguments: Golden.all) func deltaWeightsEqualPEFTsMerge(golden: Golden) throws {
+    let adapter = try golden.adapter("adapter_trained")
+    let tensors = try golden.tensors()
+    let weights = try WeightFiles(directory: golden.directory + "/model")
+    for (index, module) in adapter.layout.modules.enumerated() {
+      let shape = [module.outFeatures, module.inFeatures]
+      let merged = try weights.weight(module.name + ".weight", shape: shape).floats()
+      merged.add(ActiveAdapter.deltaWeight(of: adapter, module: index))
+      let expected = try tensors.tensor("merged.\(module.name).weight", dtype: .f32, shape: shape).floats()
+      #expect(difference(merged, expected) < 2e-5, "\(module.name)")
+    }
+  }
+
+  /// The gradient of every adapter parameter, with dropout and without, in both forms, against central differences.
+  @Test(arguments: ["randlora-wide", "lora-wide", "randlora-sparse", "randlora-ragged-rank"], [1, 1_000_000])
+  func gradientsAgreeWithFiniteDifferences(name: String, tokens: Int) throws {
+    let golden = Golden(name: name)
+    let adapter = try golden.adapter("adapter_trained"), model = try golden.model(), batch = try golden.batch(1)
+    for dropout in [nil, Dropout(probability: 0.2, seed: 3, step: 5)] {
+      let active = ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)
+      func loss() -> Double {
+        active.refresh()
+        let nll = model.lossAndGradient(batch, adapter: active, scale: 1, dropout: dropout)
+        return nll.reduce(0) { $0 + Double($1) }
+      }
+      _ = loss()
+      let gradient = try #require(active.finishGradient()).duplicate()
+      let scale = Double(gradient.array.map(abs).max() ?? 0)
+      var generator = SplitMix64(seed: 11)
+      for entry in adapter.layout.entries {
+        let index = entry.offset + generator.next(below: entry.count)
+        let original = adapter.parameters[index], step: Float = 2e-3 * max(0.05, abs(original))
+        adapter.parameters[index] = original + step
+        let above = loss()
+        adapter.parameters[index] = original - step
+        let below = loss()
+        adapter.parameters[index] = original
+        let numeric = (above - below) / (2 * Double(step))
+        #expect(abs(numeric - Double(gradient[index])) < 2e-2 * scale, "\(entry.name)[\(index - entry.offset)]")
+      }
+    }
+  }
+
+  @Test func generationWithACacheContinuesAsTheWholeForwardPassWould() throws {
+    let golden = Golden(name: "randlora-very-sparse")  // a sliding window of 8
+    let model = try golden.model()
+    let active = ActiveAdapter(try golden.adapter("adapter_trained"), plan: UpdatePlan(tokens: 100), training: false)
+    let prompts: [[Int32]] = [[5, 9, 17, 33], [8], [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]
+    let answers = try model.generate(prompts, maxNewTokens: 12, stopTokens: [], adapter: active)
+    for (prompt, answer) in zip(prompts, answers) {
+      var row = prompt
+      for token in answer {
+        let batch = MicroBatch(rows: [(row, row.map { _ in false })])
+        let logits = model.logits(batch, adapter: active).array.suffix(160)
+        let best = logits.enumerated().max { $0.element < $1.element }?.offset
+        #expect(best == Int(token))
+        row.append(token)
+      }
+      #expect(answer.count == 12)
+    }
+  }
+
+  @Test func generationEndsAtAStopTokenAndAtTheContextLength() throws {
+    let golden = Golden(name: "randlora-dense"), model = try golden.model()
+    let free = try model.generate([[5, 9]], maxNewTokens: 5, stopTokens: [], adapter: nil)[0]
+    let stopped = try model.generate([[5, 9]], maxNewTokens: 5, stopTokens: [free[2]], adapter: nil)[0]
+    #expect(stopped == Array(free.prefix(free.firstIndex(of: free[2]) ?? 0)))
+    let long = [Int32](repeating: 7, count: 250)
+    #expect(try model.generate([long], maxNewTokens: 50, stopTokens: [], adapter: nil)[0].count == 7)
+  }
+}

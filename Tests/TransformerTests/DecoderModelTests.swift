@@ -1,0 +1,11 @@
+import Adapters
+import Tensor
+import Testing
+import Transformer
+
+@Suite struct DecoderModelTests {
+  @Test(arguments: Golden.all) func baseLogitsEqualTransformers(golden: Golden) throws {
+    let logits = try golden.model().logits(golden.batch(0), adapter: nil)
+    #expect(difference(logits, try golden.logits("logits.base")) < 2e-5)
+  }
+}
