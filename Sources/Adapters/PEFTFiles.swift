@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Failures
+import Glibc
 import JSON
 import Tensor
 
@@ -23,14 +24,8 @@ extension Adapter {
     let path = "\(directory)/\(Self.configurationFile)"
     let root = try JSONDocument(try MappedFile(path).contents, source: path).cursor
     let configuration = try AdapterConfiguration(peft: root)
-    let layout: AdapterLayout
-    do throws(Failure) {
-      let chosen = try configuration.select(from: modules)
-      layout = AdapterLayout(method: configuration.method, rank: configuration.rank, modules: chosen)
-    } catch {
-      throw Failure(
-        .badData, "\(path): the adapter does not fit the model: \(error.message)", hint: error.hint)
-    }
+    let chosen = try Self.fitting(path) { () throws(Failure) in try configuration.select(from: modules) }
+    let layout = AdapterLayout(method: configuration.method, rank: configuration.rank, modules: chosen)
     let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
     var known = Set<ByteString>()
     // Before any memory is taken for shapes that a damaged configuration asks for.
@@ -46,7 +41,9 @@ extension Adapter {
     for name in file.names where !known.contains(ByteString(name)) {
       throw Failure(.badData, "\(file.path): the tensor '\(name)' belongs to no adapted module")
     }
-    let generated = try Self.generatedBases(configuration, modules: layout.modules)
+    let generated = try Self.fitting(path) { () throws(Failure) in
+      try Self.generatedBases(configuration, modules: chosen)
+    }
     let isKept = stored.map { stored in generated.map { !stored.isIdentical(to: $0) } ?? false } ?? false
     if isKept, let flag = try root.optional("save_projection"), try !flag.bool() {
       throw flag.failure(
@@ -56,6 +53,16 @@ extension Adapter {
     self.init(
       configuration: configuration, layout: layout, bases: isKept ? stored : generated,
       basesOrigin: generated == nil ? .absent : isKept ? .stored : .generated, parameters: parameters)
+  }
+
+  /// What fails here is not the user's choice, as it is for a new adapter, but what a file says.
+  private static func fitting<T>(_ path: String, _ body: () throws(Failure) -> T) throws(Failure) -> T {
+    do throws(Failure) {
+      return try body()
+    } catch {
+      throw Failure(
+        .badData, "\(path): the adapter does not fit the model: \(error.message)", hint: error.hint)
+    }
   }
 
   /// The bases that a file holds, or nil. Adds the names of all copies to `known`.
@@ -141,8 +148,7 @@ extension StoredTensor {
     guard dtype == other.dtype else {
       return dtype.isWeight && other.dtype.isWeight && floats().array == other.floats().array
     }
-    let mine = unsafe UnsafeRawBufferPointer(start: bytes, count: byteCount)
-    return unsafe mine.elementsEqual(UnsafeRawBufferPointer(start: other.bytes, count: byteCount))
+    return unsafe memcmp(bytes, other.bytes, byteCount) == 0
   }
 }
 

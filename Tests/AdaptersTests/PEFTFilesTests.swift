@@ -36,6 +36,7 @@ private let layer = "base_model.model.model.layers.0.self_attn.k_proj."
 
 @Test(arguments: cases) func loadsWhatPEFTWrote(name: String) throws {
   let model = try modules(name)
+  #expect(try Adapter(directory: fixture("\(name)/adapter_init"), modules: model).basesOrigin != .stored)
   let trained = try Adapter(directory: fixture("\(name)/adapter_trained"), modules: model)
   let file = try SafeTensors(fixture("\(name)/adapter_trained/adapter_model.safetensors"))
   for entry in trained.layout.entries {
@@ -187,4 +188,28 @@ private let layer = "base_model.model.model.layers.0.self_attn.k_proj."
       "16 tensors, but the adapter has 4"))
   try SafeTensors.write([], to: path)
   #expect(failure { _ = try AdapterMoments(path: path, layout: one) }.message.contains("'step' is missing"))
+}
+
+@Test func aDamagedAdapterNeverTraps() throws {
+  for name in [
+    "lora/adapter_trained", "randlora-dense/adapter_trained", "randlora-sparse/adapter_trained_compact",
+  ] {
+    let model = try modules(String(name.prefix { $0 != "/" }))
+    let directory = try TemporaryDirectory()
+    let files = ["adapter_config.json", "adapter_model.safetensors"]
+    let originals = try files.map { try MappedFile(fixture("\(name)/\($0)")).contents }
+    var generator = SeededGenerator(state: 4)
+    for round in 0..<150 {
+      for (index, (file, bytes)) in zip(files, originals).enumerated() {
+        let isHit = round % 2 == index
+        let header = isHit ? mutated(Array(bytes.prefix(700)), using: &generator) : Array(bytes.prefix(700))
+        _ = try directory.write(file, header + bytes.dropFirst(700))
+      }
+      do throws(Failure) {
+        _ = try Adapter(directory: directory.path, modules: model)
+      } catch {
+        #expect(error.kind == .badData)
+      }
+    }
+  }
 }
