@@ -71,7 +71,7 @@ let package = Package(
     tests("Tensor"),
     tests("Checkpoint", using: ["Failures", "JSON", "Tensor"]),
     tests("RegularExpressions", using: ["Failures"]),
-    tests("Tokenizer", using: ["Failures", "JSON"]),
+    tests("Tokenizer", using: ["Failures", "JSON"], resources: [.copy("Fixtures")]),
     tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint"]),
     tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),

@@ -23,7 +23,8 @@ package import Failures
     guard pattern.utf8.count <= Self.maximumPatternLength else {
       throw Failure(
         .badData,
-        "a regular expression of \(pattern.utf8.count) bytes is too long (at most \(Self.maximumPatternLength))")
+        "a regular expression of \(pattern.utf8.count) bytes is too long (at most \(Self.maximumPatternLength))"
+      )
     }
     let code = unsafe try Self.compile(pattern)
     guard let context = unsafe pcre2_match_context_create_8(nil) else {
@@ -55,7 +56,8 @@ package import Failures
     if let code = unsafe code { return unsafe code }
     let characters = String(decoding: bytes.prefix(offset), as: UTF8.self).unicodeScalars.count
     throw Failure(
-      .badData, "the regular expression '\(pattern)' is wrong at character \(characters + 1): \(message(error))")
+      .badData,
+      "the regular expression '\(pattern)' is wrong at character \(characters + 1): \(message(error))")
   }
 
   private static func message(_ error: CInt) -> String {
@@ -122,7 +124,8 @@ extension RegularExpression {
       throw Failure(
         .badData,
         "matching the regular expression '\(pattern)' on \(text.count) bytes failed: \(Self.message(result))",
-        hint: result == PCRE2_ERROR_MATCHLIMIT ? "the pattern backtracks too much; write it less ambiguously" : nil)
+        hint: result == PCRE2_ERROR_MATCHLIMIT
+          ? "the pattern backtracks too much; write it less ambiguously" : nil)
     }
     return range
   }
