@@ -64,6 +64,14 @@ let package = Package(
     library("Hub", ["Failures", "JSON", "Artifacts"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 
+    program(
+      "train-step",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training",
+        "ModelArtifacts", "StageSupport"]),
+    program(
+      "evaluate",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer",
+        "Training", "ModelArtifacts", "StageSupport"]),
     program("import-base", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Hub", "StageSupport"]),
 
     tests("JSON", using: ["Failures"]),

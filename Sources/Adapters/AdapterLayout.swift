@@ -1,5 +1,6 @@
 package import Checkpoint
-import Tensor
+package import Failures
+package import Tensor
 
 /// The trained tensors of one adapted module.
 package enum AdapterParameter: String, Sendable {
@@ -102,4 +103,11 @@ package struct AdapterLayout: Sendable {
 
   /// The rank, at least 1, at which LoRA on the same modules trains about as many values.
   package var equalLoRARank: Int { max(1, Int((Double(count) / Double(loraCount(rank: 1))).rounded())) }
+}
+
+extension AdapterLayout {
+  /// Writes a flat tensor's entries under their PEFT names, as F32.
+  package func write(_ flat: Tensor, to path: String) throws(Failure) {
+    try SafeTensors.write(entries.map { ($0.peftName, .floats(tensor($0, in: flat))) }, to: path)
+  }
 }

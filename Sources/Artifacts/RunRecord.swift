@@ -44,7 +44,7 @@ package struct RunRecord: Sendable {
   }
 
   /// The most memory that this process has held so far, in bytes.
-  private static var peakMemory: Int {
+  package static var peakMemory: Int {
     var usage = rusage()
     guard unsafe getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { return 0 }
     return usage.ru_maxrss * 1024

@@ -1,4 +1,4 @@
-package import Adapters
+import Adapters
 package import Artifacts
 package import Checkpoint
 package import Failures

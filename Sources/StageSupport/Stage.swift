@@ -131,7 +131,6 @@ package final class Stage {
     _ writer: ArtifactWriter, section: JSONObject, metrics: [JSON] = [], environment: JSONObject = [:],
     checking check: (_ directory: String) throws(Failure) -> Void = { _ in }
   ) throws(Failure) -> Artifact {
-    try Interruption.check()
     let record = runRecord(metrics: metrics, environment: environment)
     let artifact = try writer.publish(section: section, run: record, checkBeforePublishing: check)
     console.note("wrote \(artifact.kind.rawValue) '\(output)' (\(artifact.digest.hex.prefix(12)))")

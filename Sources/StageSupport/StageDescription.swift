@@ -32,6 +32,12 @@ package struct StageDescription: Sendable {
   }
 }
 
+extension StageDescription {
+  /// Whether a parameter says how far one call of a segmented stage goes: no state depends on it, but which state
+  /// is published does.
+  func isExtent(_ parameter: StageParameter) -> Bool { segmented && parameter.name == "steps" }
+}
+
 /// An artifact that a stage reads. The role is also the flag that names its directory.
 package struct StageInput: Sendable {
   package let role: String

@@ -22,7 +22,7 @@ struct StageParameters {
   /// Whether a recorded run gives the same result: all parameters but those that never influence it are equal.
   func sameResult(as other: JSONObject) -> Bool {
     description.parameters.allSatisfy { row in
-      guard row.influence != .never else { return true }
+      guard row.influence != .never || description.isExtent(row) else { return true }
       guard let mine = recorded[row.name], let theirs = other[row.name] else { return false }
       return row.kind == .path ? Self.sameContents(mine, theirs) : mine == theirs
     }

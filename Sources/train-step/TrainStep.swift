@@ -1,0 +1,76 @@
+import Adapters
+import ArgumentParser
+import Artifacts
+import Datasets
+import Failures
+import JSON
+import ModelArtifacts
+import StageSupport
+import Tensor
+import Training
+
+/// Advances a checkpoint by some optimiser steps and publishes the next one.
+@main struct TrainStep: StageCommand {
+  static let stage = StageDescription(
+    name: "train-step", revision: 1,
+    inputs: [.required("base", .base), .required("dataset", .dataset), .required("checkpoint", .checkpoint)],
+    output: .checkpoint,
+    parameters: [
+      .never("steps"), .fromStep("max-steps"), .fromStep("num-epochs"), .fromStep("learning-rate"),
+      .fromStep("lr-scheduler-type"), .fromStep("warmup-steps"), .fromStep("warmup-ratio"),
+      .fromStep("decay-steps"), .fromStep("batch-size"), .fromStep("gradient-accumulation-steps"),
+      .fromStep("weight-decay"), .fromStep("adam-beta1"), .fromStep("adam-beta2"), .fromStep("adam-epsilon"),
+      .fromStep("max-grad-norm"), .fromStep("seed"), .fromStep("shuffle"), .fromStep("save-gradients"),
+      .never("device"), .never("threads"), .never("influences"), .never("plan"),
+    ],
+    segmented: true,
+    abstract: "Train an adapter: advance a checkpoint by some optimiser steps.",
+    discussion: """
+      The horizon (--max-steps or --num-epochs) fixes the learning rate's schedule; --steps says only how far this \
+      call goes. One call of 40 steps and forty calls of one step give the same bytes. On Ctrl-C the step in hand is \
+      finished and OUTPUT.partial published; the same command continues from there.
+      """)
+
+  @OptionGroup var options: StageOptions
+  @OptionGroup var recipe: RecipeOptions
+  @OptionGroup var threading: ThreadOptions
+
+  @Option(help: "The base model the adapter is trained on.", completion: .directory)
+  var base: String?
+  @Option(help: "The dataset whose train rows it learns from.", completion: .directory)
+  var dataset: String?
+  @Option(help: "The checkpoint to start from: of init-adapter, or of an earlier train-step.", completion: .directory)
+  var checkpoint: String?
+  @Option(help: "How many steps this call takes; without it, all that are left until the horizon.")
+  var steps: Int?
+  @Option(help: "Where to compute: auto or cpu.")
+  var device = "auto"
+  @Option(help: "Print the parameters that influence the state after this many steps, as JSON, and exit.")
+  var influences: Int?
+  @Flag(help: "Print how many steps the horizon has, as JSON, and exit.")
+  var plan = false
+
+  mutating func resolve() throws {
+    guard ["auto", "cpu"].contains(device) else {
+      throw Failure(.usage, "--device '\(device)' is not available", hint: "this build computes on the cpu")
+    }
+    if let steps, steps < 1 { throw Failure(.usage, "--steps must be at least 1, found \(steps)") }
+    try recipe.check()
+  }
+
+  func answer() throws -> String? {
+    guard plan || influences != nil else { return nil }
+    guard let dataset else { throw Failure(.usage, "--plan and --influences need --dataset") }
+    let rows = try DatasetArtifact.rowCount(try Artifact.open(dataset, as: .dataset), split: "train")
+    let recipe = try recipe.recipe(rows: rows)
+    if let influences { return JSON.object(self.recipe.influences(recipe, step: influences)).text(indent: 0) }
+    return JSON.object(["total_steps": .integer(recipe.horizon.totalSteps)]).text(indent: 0)
+  }
+
+  mutating func execute(_ stage: Stage) throws {
+    Parallel.threads = try threading.count()
+    let segment = try TrainingSegment(
+      stage: stage, recipe: recipe, steps: steps, base: BaseModel(try stage.input("base")))
+    try segment.run()
+  }
+}

@@ -1,0 +1,116 @@
+import Adapters
+import Artifacts
+import Checkpoint
+import Datasets
+import Failures
+import JSON
+import ModelArtifacts
+import StageSupport
+import Tensor
+import Training
+
+/// One call's worth of training: from where its checkpoint (or an interrupted call's remains) stands to its target.
+struct TrainingSegment {
+  private let stage: Stage
+  private let options: RecipeOptions
+  private let recipe: TrainingRecipe
+  private let base: BaseModel
+  private let dataset: Artifact
+  private let state: TrainingState
+  /// The seed of the adapter's initialisation, handed on.
+  private let seed: Int
+  /// The step after which this call ends.
+  private let target: Int
+  /// The step at which the checkpoint stands.
+  private let start: Int
+  /// What an interrupted call of the same segment measured.
+  private let earlierMetrics: [JSON]
+
+  init(stage: Stage, recipe options: RecipeOptions, steps: Int?, base: BaseModel) throws {
+    try stage.require("checkpoint", names: "base", of: "base")
+    try stage.require("checkpoint", names: "dataset", of: "dataset")
+    self.stage = stage
+    self.options = options
+    self.base = base
+    dataset = try stage.input("dataset")
+    let recipe = try options.recipe(rows: DatasetArtifact.rowCount(dataset, split: "train"))
+    let checkpoint = try CheckpointArtifact(try stage.input("checkpoint"), model: base.configuration)
+    try recipe.check(continues: checkpoint.recipe, step: checkpoint.state.step)
+    let start = checkpoint.state.step
+    seed = checkpoint.seed
+    guard start < recipe.horizon.totalSteps else {
+      throw Failure(
+        .badData, "the checkpoint is at step \(start), and the horizon is \(recipe.horizon.totalSteps) steps",
+        hint: "nothing is left to train; give a larger --max-steps or --num-epochs")
+    }
+    let target = min(recipe.horizon.totalSteps, steps.map { start + $0 } ?? recipe.horizon.totalSteps)
+    let remains = Self.remains(
+      of: stage.output, base: base, dataset: dataset, between: start, and: target,
+      recipe: { options.influences(recipe, step: $0) })
+    (self.recipe, self.start, self.target) = (recipe, start, target)
+    state = remains?.checkpoint.state ?? checkpoint.state
+    earlierMetrics = remains?.metrics ?? []
+  }
+
+  /// What an interrupted call of the same segment left, if it fits.
+  private static func remains(
+    of output: String, base: BaseModel, dataset: Artifact, between start: Int, and target: Int,
+    recipe: (Int) -> JSONObject
+  ) -> (checkpoint: CheckpointArtifact, metrics: [JSON])? {
+    guard let artifact = try? Artifact.open(ArtifactWriter.partial(of: output), as: [.checkpoint]),
+      let checkpoint = try? CheckpointArtifact(artifact, model: base.configuration),
+      checkpoint.base == base.artifact.digest, checkpoint.dataset == dataset.digest,
+      checkpoint.state.step > start, checkpoint.state.step < target,
+      checkpoint.recipe == recipe(checkpoint.state.step)
+    else { return nil }
+    return (checkpoint, artifact.runRecord?["metrics"]?.arrayValue ?? [])
+  }
+
+  func run() throws {
+    let rows = try DatasetArtifact.rows(dataset, split: "train", for: base)
+    let trainer = Trainer(model: try base.model(), rows: rows, state: state, recipe: recipe)
+    if state.step > start { stage.console.note("continuing at step \(state.step) of \(target)") }
+    let bar = stage.console.progress("training", total: target, unit: "step", startingAt: state.step)
+    var metrics = earlierMetrics
+    while trainer.state.step < target, !Interruption.isRequested {
+      let began = Console.monotonicSeconds()
+      let step = try trainer.step()
+      metrics.append(record(step, seconds: Console.monotonicSeconds() - began))
+      bar.update(step.step, [("loss", step.loss), ("lr", step.learningRate)])
+    }
+    bar.finish()
+    try publish(trainer, metrics: metrics)
+  }
+
+  private func publish(_ trainer: Trainer, metrics: [JSON]) throws {
+    let isComplete = trainer.state.step == target
+    let writer = try ArtifactWriter(output: stage.output, kind: .checkpoint)
+    let checkpoint = CheckpointArtifact(
+      state: trainer.state, base: base.artifact.digest, dataset: dataset.digest,
+      recipe: options.influences(recipe, step: trainer.state.step), seed: seed)
+    let section = try checkpoint.write(into: writer)
+    if options.saveGradients, let gradient = trainer.lastGradient {
+      try trainer.state.adapter.layout.write(gradient, to: try writer.path(for: "gradients.safetensors"))
+    }
+    let library = MatMul.library
+    let environment: JSONObject = ["openblas": .string(library.version), "openblas_core": .string(library.core)]
+    if isComplete {
+      try stage.publish(writer, section: section, metrics: metrics, environment: environment)
+    } else {
+      let record = stage.runRecord(metrics: metrics, environment: environment)
+      _ = try writer.publishPartial(section: section, run: record)
+      throw Failure(
+        .interrupted, "stopped after step \(trainer.state.step) of \(target); '\(ArtifactWriter.partial(of: stage.output))' holds the state",
+        hint: "run the same command again to continue")
+    }
+  }
+
+  private func record(_ step: StepMetrics, seconds: Double) -> JSON {
+    [
+      "step": .integer(step.step), "loss": .number(step.loss), "gradient_norm": .number(step.gradientNorm),
+      "learning_rate": .number(step.learningRate), "tokens": .integer(step.tokens),
+      "tokens_per_second": .number(Double(step.tokens) / max(seconds, 1e-9)),
+      "peak_memory_bytes": .integer(RunRecord.peakMemory),
+    ]
+  }
+}
