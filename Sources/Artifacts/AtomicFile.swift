@@ -13,6 +13,10 @@ package enum AtomicFile {
     try write(Array(text.utf8), to: path)
   }
 
+  /// Removes from a directory what killed writers of its files left behind. Writing does not do so by itself:
+  /// in a directory of thousands of records it would cost more than the write.
+  package static func sweep(_ directory: String) { PrivateSibling.sweep(in: directory) }
+
   /// - Parameter body: writes the content to a file that nobody else sees yet.
   static func write(
     to path: String, _ body: (borrowing OpenFile) throws(Failure) -> Void

@@ -13,7 +13,8 @@ package final class DigestMemo: Sendable {
 
   private let file: String?
   private let now: @Sendable () -> Int
-  private let entries = Mutex<[FileIdentity: Digest]?>(nil)
+  /// Lines by the text of their identity; nil until the file is read. A line is checked when it is used.
+  private let lines = Mutex<[String: String]?>(nil)
 
   /// A file that was changed this short a time (in nanoseconds) before it was read could change again without
   /// a new time stamp on a coarse file system; such an entry is not recorded (as git's index has it).
@@ -79,47 +80,39 @@ package final class DigestMemo: Sendable {
 
 extension DigestMemo {
   private func recall(_ identity: FileIdentity) -> Digest? {
-    entries.withLock { entries in
-      let loaded = entries ?? load()
-      entries = loaded
-      return loaded[identity]
+    let line = lines.withLock { lines in
+      let loaded = lines ?? load()
+      lines = loaded
+      return loaded[identity.text]
     }
+    let fields = line?.split(separator: " ") ?? []
+    guard fields.count == 7, let digest = Digest(hex: String(fields[5])) else { return nil }
+    return Self.line(identity, digest) == line ? digest : nil
   }
 
   private func record(_ digest: Digest, for identity: FileIdentity) {
-    entries.withLock { entries in entries = (entries ?? load()).merging([identity: digest]) { $1 } }
+    let line = Self.line(identity, digest)
+    lines.withLock { lines in lines = (lines ?? load()).merging([identity.text: line]) { $1 } }
     guard let file, (try? Files.makeDirectories(Files.parent(of: file))) != nil else { return }
     // One write adds the line whole; the line break before it ends what a killed writer may have left.
-    try? OpenFile(appending: file).write(Array("\n\(Self.line(identity, digest))\n".utf8))
+    try? OpenFile(appending: file).write(Array("\n\(line)\n".utf8))
   }
 
-  private func load() -> [FileIdentity: Digest] {
+  private func load() -> [String: String] {
     guard let file, let bytes = try? Files.contents(of: file, limit: Int.max) else { return [:] }
     if bytes.count > Self.fileLimit { Files.remove(file) }
-    var entries: [FileIdentity: Digest] = [:]
+    var lines: [String: String] = [:]
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      if let (identity, digest) = Self.entry(of: String(decoding: line, as: UTF8.self)) {
-        entries[identity] = digest
-      }
+      let spaces = line.indices.filter { line[$0] == UInt8(ascii: " ") }
+      guard spaces.count == 6 else { continue }
+      lines[String(decoding: line[..<spaces[4]], as: UTF8.self)] = String(decoding: line, as: UTF8.self)
     }
-    return entries
+    return lines
   }
 
   /// The fields of an entry, and at its end a checksum of them: a flipped bit must not become a wrong digest.
   private static func line(_ identity: FileIdentity, _ digest: Digest) -> String {
-    let fields =
-      "\(identity.device) \(identity.inode) \(identity.size) \(identity.modified) \(identity.changed) \(digest)"
+    let fields = "\(identity.text) \(digest)"
     return "\(fields) \(Digest.sha256(fields.utf8).hex.prefix(16))"
-  }
-
-  private static func entry(of line: String) -> (FileIdentity, Digest)? {
-    let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-    guard fields.count == 7, let device = UInt64(fields[0]), let inode = UInt64(fields[1]),
-      let size = Int(fields[2]),
-      let modified = Int(fields[3]), let changed = Int(fields[4]), let digest = Digest(hex: String(fields[5]))
-    else { return nil }
-    let identity = FileIdentity(
-      device: device, inode: inode, size: size, modified: modified, changed: changed)
-    return Self.line(identity, digest) == line ? (identity, digest) : nil
   }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// What the file system says about a file: as long as all of it stays the same, so does the content
 /// (save for the racy moment that `DigestMemo` watches for).
-struct FileIdentity: Hashable, Sendable {
+struct FileIdentity: Equatable, Sendable {
   let device: UInt64
   let inode: UInt64
   let size: Int
@@ -20,10 +20,8 @@ struct FileIdentity: Hashable, Sendable {
     changed = Self.nanoseconds(status.st_ctim)
   }
 
-  init(device: UInt64, inode: UInt64, size: Int, modified: Int, changed: Int) {
-    (self.device, self.inode, self.size) = (device, inode, size)
-    (self.modified, self.changed) = (modified, changed)
-  }
+  /// The identity as the memo writes it.
+  var text: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
 
   static func nanoseconds(_ time: timespec) -> Int {
     // Absurd times wrap round: an identity is compared, never computed with.

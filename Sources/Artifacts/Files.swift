@@ -38,9 +38,11 @@ package enum Files {
     throw Failure(.io, "cannot create the directory \(path): \(errorText())")
   }
 
-  /// The names in a directory, sorted by bytes; none when it cannot be read.
-  static func names(in directory: String) -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+  /// The names in a directory, sorted by bytes.
+  static func names(in directory: String) throws(Failure) -> [String] {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+      throw Failure(.missingInput, "cannot read the directory \(directory)")
+    }
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
@@ -56,7 +58,7 @@ package enum Files {
     var files: [String] = []
     var pending = [""]
     while let prefix = pending.popLast() {
-      for name in names(in: directory + "/" + prefix) {
+      for name in try names(in: directory + "/" + prefix) {
         let path = prefix + name
         switch try FileStatus(directory + "/" + path) {
         case .file: files.append(path)

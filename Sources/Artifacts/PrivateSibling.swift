@@ -22,7 +22,12 @@ final class PrivateSibling {
       guard unsafe mkdir(path, 0o777) == 0 else {
         throw Failure(.io, "cannot create the directory \(path): \(errorText())")
       }
-      return try OpenFile(reading: path)
+      do throws(Failure) {
+        return try OpenFile(reading: path)
+      } catch {
+        if case .missing = try FileStatus(path) { return nil }  // a sweeper was faster
+        throw error
+      }
     }
   }
 
@@ -36,25 +41,36 @@ final class PrivateSibling {
   }
 
   private static func make(
-    beside output: String, create: (String) throws(Failure) -> OpenFile
+    beside output: String, create: (String) throws(Failure) -> OpenFile?
   ) throws(Failure) -> PrivateSibling {
     while true {
       let path = prefix(for: output) + "\(getpid())-" + String(UInt64.random(in: 0 ... .max), radix: 16)
-      let lock = try create(path)
       // Between creation and lock a sweeper may have taken it for a leftover: then make another.
-      if lock.tryLock(), try isSame(lock, path) { return PrivateSibling(path: path, lock: lock) }
+      guard let lock = try create(path), lock.tryLock(), try isSame(lock, path) else { continue }
+      return PrivateSibling(path: path, lock: lock)
     }
   }
 
   /// Removes what killed writers of `output` left behind.
   static func sweep(beside output: String) {
-    let parent = Files.parent(of: output)
-    let prefix = Files.name(of: prefix(for: output))
-    for name in Files.names(in: parent) where name.hasPrefix(prefix) {
-      let path = parent + "/" + name
+    sweep(in: Files.parent(of: output), only: Files.name(of: prefix(for: output)))
+  }
+
+  /// Removes from a directory what killed writers of anything in it left behind.
+  static func sweep(in directory: String, only prefix: String = ".") {
+    for name in (try? Files.names(in: directory)) ?? [] where name.hasPrefix(prefix) && isPrivate(name) {
+      let path = directory + "/" + name
       guard let leftover = try? OpenFile(reading: path), leftover.tryLock() else { continue }
       Files.remove(path)
     }
+  }
+
+  /// Whether a name ends in `.tmp-PID-RANDOM` (`…-old` when it was set aside for removal).
+  private static func isPrivate(_ name: String) -> Bool {
+    var parts = (name.split(separator: ".").last ?? "").split(separator: "-")
+    if parts.last == "old" { parts.removeLast() }
+    return parts.count == 3 && parts[0] == "tmp" && Int32(parts[1]) != nil
+      && UInt64(parts[2], radix: 16) != nil
   }
 
   private static func prefix(for output: String) -> String {

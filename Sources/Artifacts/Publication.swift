@@ -75,7 +75,7 @@ struct Publication {
         throw outputExists(output, "is a symbolic link that leads nowhere")
       }
     case .directory:
-      let names = Files.names(in: output)
+      let names = try Files.names(in: output)
       guard names.isEmpty || names.contains(Manifest.fileName) else {
         throw outputExists(output, "exists and is not an artifact")
       }

@@ -20,6 +20,17 @@ import Testing
   #expect(try scratch.names() == ["d"])
 }
 
+@Test func leftoversInADirectoryAreSwept() throws {
+  let scratch = try Scratch()
+  try scratch.write("half", to: ".record.json.tmp-1-dead")
+  try scratch.write("mine", to: ".hidden")
+  let live = try scratch.writer("out")
+  AtomicFile.sweep(scratch.path)
+  #expect(try scratch.names().count == 2)
+  live.discard()
+  #expect(try scratch.names() == [".hidden"])
+}
+
 @Test func readingHasALimit() throws {
   let scratch = try Scratch()
   let file = try scratch.write("12345", to: "f")

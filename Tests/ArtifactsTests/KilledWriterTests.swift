@@ -32,7 +32,9 @@ private func checkAftermath(_ scratch: Scratch) throws {
   await #expect(processExitsWith: .signal(SIGKILL)) { [path = scratch.path as String] in
     let writer = try ArtifactWriter(output: path + "/out", kind: .checkpoint, memo: DigestMemo(file: nil))
     try AtomicFile.write("whole", to: try writer.path(for: "state/adapter.bin"))
-    _ = try writer.publish(section: Sample.checkpoint(step: 1), run: Sample.run) { _ in kill(getpid(), SIGKILL) }
+    _ = try writer.publish(section: Sample.checkpoint(step: 1), run: Sample.run) { _ in
+      kill(getpid(), SIGKILL)
+    }
   }
   try checkAftermath(scratch)
 }
