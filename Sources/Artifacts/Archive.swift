@@ -20,7 +20,8 @@ package enum Archive {
     PrivateSibling.sweep(beside: path)
     let sorted = files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     try AtomicFile.write(to: path) { file throws(Failure) in
-      let writer = try ArchiveWriter(file)
+      let writer = try ArchiveWriter(
+        file, plainNames: sorted.allSatisfy { $0.name.utf8.allSatisfy { $0 < 0x80 } })
       for file in sorted { try writer.add(file.path, as: file.name) }
       try writer.finish()
     }
@@ -32,15 +33,19 @@ package enum Archive {
   private let archive: OpaquePointer
   private let path: String
 
-  init(_ file: borrowing OpenFile) throws(Failure) {
+  /// - Parameter plainNames: whether all names are ASCII.
+  init(_ file: borrowing OpenFile, plainNames: Bool) throws(Failure) {
     guard let archive = unsafe archive_write_new() else {
       throw Failure(.internal, "libarchive cannot start an archive")
     }
     unsafe self.archive = unsafe archive
     path = file.path
     try check(unsafe archive_write_set_format_pax_restricted(archive))
-    // Names are bytes: converted, they would depend on the locale and lose what it cannot say.
-    try check(unsafe archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY"))
+    if !plainNames {
+      // Names as bytes: converted, they would depend on the locale and lose what it cannot say. GNU tar reads
+      // them, but warns about the header that says so; hence not for names of ASCII.
+      try check(unsafe archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY"))
+    }
     try check(unsafe archive_write_add_filter_zstd(archive))
     // A fixed level on one thread: both change the bytes.
     try check(unsafe archive_write_set_filter_option(archive, "zstd", "compression-level", "3"))

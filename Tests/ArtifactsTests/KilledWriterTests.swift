@@ -43,7 +43,8 @@ private func checkAftermath(_ scratch: Scratch) throws {
   let scratch = try Scratch()
   await #expect(processExitsWith: .success) { [path = scratch.path as String] in
     signal(SIGXFSZ, SIG_IGN)
-    var limit = rlimit(rlim_cur: 600, rlim_max: 600)  // a file may have this many bytes: fewer than the manifest
+    // Fewer bytes than the manifest has.
+    var limit = rlimit(rlim_cur: 600, rlim_max: 600)
     guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { exit(1) }
     do {
       let writer = try ArtifactWriter(output: path + "/out", kind: .checkpoint, memo: DigestMemo(file: nil))
