@@ -73,6 +73,11 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer",
         "Training", "ModelArtifacts", "StageSupport"]),
     program("import-base", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Hub", "StageSupport"]),
+    program(
+      "init-adapter",
+      ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
+    program(
+      "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
 
     tests("JSON", using: ["Failures"]),
     tests("Artifacts", using: ["Failures", "JSON", "CArchive"]),
@@ -89,7 +94,7 @@ let package = Package(
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
     // Runs the built programs: they are dependencies so that they are there.
     .testTarget(
-      name: "ProgramTests", dependencies: ["JSON", "Artifacts", "Tensor", "Checkpoint", "import-base"],
+      name: "ProgramTests", dependencies: ["JSON", "Artifacts", "Tensor", "Checkpoint", "import-base", "init-adapter", "push-artifact", "train-step", "evaluate"],
       swiftSettings: house),
   ]
 )

@@ -68,7 +68,12 @@ package enum TargetModules: Sendable, Equatable {
       }
       return modules.filter { module in names.contains { Self.fits(module.name, $0) } }
     case .pattern(let pattern):
-      let expression = try RegularExpression(pattern)
+      let expression: RegularExpression
+      do throws(Failure) {
+        expression = try RegularExpression(pattern)
+      } catch {
+        throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
+      }
       if try expression.wholeMatch("lm_head") {
         throw Failure(
           .usage, "the target pattern '\(pattern)' matches lm_head, and the output head cannot be adapted")

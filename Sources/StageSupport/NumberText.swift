@@ -32,6 +32,9 @@ package enum NumberText {
     return fixed(value, decimals: decimals)
   }
 
+  /// A whole number without decimals, any other as `short` writes it.
+  package static func plain(_ value: Double) -> String { Int(exactly: value).map(count) ?? short(value) }
+
   private static func scientific(_ value: Double) -> String {
     guard value.isFinite else { return fixed(value, decimals: 0) }
     var mantissa = value

@@ -86,7 +86,9 @@ package final class Stage {
   ///
   /// - Throws: `Failure.outputExists` when it is an artifact of another kind.
   func outputIsCurrent() throws -> Bool {
-    guard let kind = description.output, let existing = try? Artifact.open(output, as: []) else {
+    guard !description.actsElsewhere, let kind = description.output,
+      let existing = try? Artifact.open(output, as: [])
+    else {
       return false
     }
     guard existing.kind == kind else {

@@ -12,6 +12,8 @@ package struct StageDescription: Sendable {
   package let parameters: [StageParameter]
   /// Whether the stage advances its checkpoint input by some steps, so that a long run may be cut into calls.
   package let segmented: Bool
+  /// Whether the stage also changes something besides its output, so that an output that exists proves nothing.
+  let actsElsewhere: Bool
   /// One sentence for the top of the help.
   package let abstract: String
   /// A paragraph for the help.
@@ -19,7 +21,8 @@ package struct StageDescription: Sendable {
 
   package init(
     name: String, revision: Int, inputs: [StageInput] = [], output: ArtifactKind?,
-    parameters: [StageParameter], segmented: Bool = false, abstract: String, discussion: String = ""
+    parameters: [StageParameter], segmented: Bool = false, actsElsewhere: Bool = false,
+    abstract: String, discussion: String = ""
   ) {
     self.name = name
     self.revision = revision
@@ -27,6 +30,7 @@ package struct StageDescription: Sendable {
     self.output = output
     self.parameters = parameters
     self.segmented = segmented
+    self.actsElsewhere = actsElsewhere
     self.abstract = abstract
     self.discussion = discussion
   }

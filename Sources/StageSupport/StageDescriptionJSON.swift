@@ -63,3 +63,15 @@ extension StageInput {
     ]
   }
 }
+
+extension StageCommand {
+  /// The options whose values are not their defaults, by flag. The command must have been parsed.
+  package func changedOptions() throws(Failure) -> [String] {
+    let values = optionValues
+    let defaults = try Self.description()["parameters"]?.arrayValue ?? []
+    return values.filter { name, value in
+      let row = defaults.first { $0["name"]?.stringValue == name }
+      return value != row?["default"] ?? .null
+    }.map(\.name)
+  }
+}

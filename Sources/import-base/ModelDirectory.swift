@@ -1,7 +1,6 @@
 import Artifacts
 import Checkpoint
 import Failures
-import Glibc
 import Hub
 import JSON
 import StageSupport
@@ -22,7 +21,7 @@ struct ModelDirectory {
 
   /// Opens the directory and checks the configuration and the names, shapes and types of all tensors.
   init(_ directory: String) throws(Failure) {
-    guard Self.isDirectory(directory) else { throw Self.notADirectory(directory) }
+    guard Files.isDirectory(directory) else { throw Self.notADirectory(directory) }
     self.directory =
       directory.hasSuffix("/") && directory.count > 1 ? String(directory.dropLast()) : directory
     configuration = try ModelConfiguration(file: directory + "/config.json")
@@ -30,7 +29,7 @@ struct ModelDirectory {
     weights = try WeightFiles(directory: directory)
     try weights.check(against: configuration)
     let generation = directory + "/generation_config.json"
-    if Self.exists(generation) {
+    if Files.exists(generation) {
       _ = try SpecialTokens(
         generationConfiguration: generation, vocabularySize: configuration.vocabularySize)
     }
@@ -62,7 +61,7 @@ struct ModelDirectory {
 
   /// The files that make up the base.
   var files: [String] {
-    ["config.json"] + weightFiles + Self.optionalFiles.filter { Self.exists(path(of: $0)) }
+    ["config.json"] + weightFiles + Self.optionalFiles.filter { Files.exists(path(of: $0)) }
   }
 
   func path(of file: String) -> String { directory + "/" + file }
@@ -71,7 +70,7 @@ struct ModelDirectory {
   func section(weightType: DType, source: HuggingFaceRepository?) throws(Failure) -> JSONObject {
     let tokenizer = path(of: "tokenizer.json")
     let tokenizerDigest: JSON =
-      Self.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
+      Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
     return [
       "model_type": .string(configuration.family.rawValue),
       "architecture": .string(configuration.family.architecture),
@@ -88,15 +87,8 @@ struct ModelDirectory {
 
   // MARK: - What is there
 
-  private static func isDirectory(_ path: String) -> Bool {
-    var information = stat()
-    return unsafe stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
-  }
-
-  private static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
-
   private static func notADirectory(_ path: String) -> Failure {
-    if exists(path) {
+    if Files.exists(path) {
       return Failure(.badData, "'\(path)' is no directory", hint: "give the directory of the model")
     }
     guard (try? HuggingFaceRepository(modelID: path)) != nil else {

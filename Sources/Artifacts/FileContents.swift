@@ -1,0 +1,38 @@
+package import Failures
+
+extension Files {
+  /// Copies the content of a file to a new one, through symbolic links: the Hugging Face cache consists of them.
+  ///
+  /// - Returns: the SHA-256 of what was copied.
+  /// - Throws: `Failure.missingInput` when the source cannot be opened, `Failure.io`.
+  package static func copy(_ source: String, to path: String) throws(Failure) -> Digest {
+    let input = try OpenFile(reading: source)
+    let output = try OpenFile(creating: path)
+    var hash = SHA256()
+    try input.readAll { bytes throws(Failure) in
+      hash.update(bytes)
+      try output.write(Array(bytes))
+    }
+    return hash.finish()
+  }
+
+  /// Whether anything is at a path; a symbolic link counts as what it leads to.
+  package static func exists(_ path: String) -> Bool {
+    if case .missing? = try? FileStatus(path, followingLinks: true) { return false }
+    return true
+  }
+
+  /// Whether a directory is at a path.
+  package static func isDirectory(_ path: String) -> Bool {
+    if case .directory? = try? FileStatus(path, followingLinks: true) { return true }
+    return false
+  }
+
+  /// The size of a file in bytes.
+  package static func size(of path: String) throws(Failure) -> Int {
+    guard case .file(let identity) = try FileStatus(path, followingLinks: true) else {
+      throw Failure(.missingInput, "\(path) is not a file")
+    }
+    return identity.size
+  }
+}

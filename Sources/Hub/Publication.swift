@@ -1,0 +1,72 @@
+package import Artifacts
+package import Failures
+
+/// An artifact on its way to a destination on this machine.
+///
+/// The same artifact arrives as the same bytes, whole or not at all. What arrives are the files of the manifest and
+/// the manifest itself: never where a base's files lie, nor, in an archive, how the artifact came about.
+package struct Publication: Sendable {
+  private let artifact: Artifact
+
+  package init(_ artifact: Artifact) { self.artifact = artifact }
+
+  /// Copies the artifact to a directory, with a base's files in it.
+  ///
+  /// - Parameter record: how the copy came about.
+  /// - Returns: the files that lie there now, sorted by path.
+  /// - Throws: `Failure.outputExists` when something different is there, `Failure.badData` when a file of the
+  ///   artifact is damaged, `Failure.io`.
+  package func copy(to directory: String, record: RunRecord) throws(Failure) -> [ArtifactFile] {
+    let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
+    for file in artifact.files {
+      let source = try artifact.path(of: file.path)
+      let digest = try Files.copy(source, to: try writer.path(for: file.path))
+      guard digest == file.sha256 else { throw Self.damaged(source) }
+    }
+    return Self.published(try writer.publish(section: artifact.manifest.section, run: record))
+  }
+
+  /// Packs the artifact into a reproducible archive.
+  ///
+  /// - Returns: the archive.
+  /// - Throws: as `copy` does.
+  package func pack(to path: String) throws(Failure) -> [ArtifactFile] {
+    // Not by memo: a bit that flipped on the disk must not go out under the old digest.
+    try artifact.verify(.always)
+    var files: [(name: String, path: String)] = [
+      (Manifest.fileName, artifact.directory + "/" + Manifest.fileName)
+    ]
+    for file in artifact.files { files.append((file.path, try artifact.path(of: file.path))) }
+    guard Files.exists(path) else {
+      try Archive.write(files, to: path)
+      return [try Self.describe(path)]
+    }
+    let scratch = try ScratchDirectory()
+    let other = scratch.path + "/" + (path.split(separator: "/").last ?? "archive")
+    try Archive.write(files, to: other)
+    guard try Digest.sha256(ofFile: other) == Digest.sha256(ofFile: path) else {
+      throw Failure(
+        .outputExists, "\(path) exists and differs from what would be written",
+        hint: "remove it, or give another --to")
+    }
+    return [try Self.describe(path)]
+  }
+
+  private static func published(_ artifact: Artifact) -> [ArtifactFile] {
+    let text = Array(artifact.manifest.text.utf8)
+    let manifest = ArtifactFile(path: Manifest.fileName, bytes: text.count, sha256: Digest.sha256(text))
+    return (artifact.files + [manifest]).sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+  }
+
+  private static func describe(_ path: String) throws(Failure) -> ArtifactFile {
+    let bytes = try Files.size(of: path)
+    let name = String(path.split(separator: "/").last ?? "")
+    return ArtifactFile(path: name, bytes: bytes, sha256: try Digest.sha256(ofFile: path))
+  }
+
+  private static func damaged(_ path: String) -> Failure {
+    Failure(
+      .badData, "\(path) is not what the artifact's manifest says any more",
+      hint: "the artifact was changed after it was made: make it again")
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import JSON
+import Testing
+
+/// A sandbox with a base and an adapter 'adapter' for it.
+private func sandboxWithAdapter() throws -> Sandbox {
+  let sandbox = try sandboxWithBase(id: "org/tiny@v1")
+  try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "2", "-o", "adapter"])
+  return sandbox
+}
+
+@Test func `a checkpoint is published as a PEFT directory without local paths`() throws {
+  let sandbox = try sandboxWithAdapter()
+  let push = ["--artifact", "adapter", "--base", "base", "--to", "dir:peft", "--json", "--output"]
+  let receipt = try sandbox.succeed("push-artifact", push + ["receipt"]).json()
+  #expect(
+    try FileManager.default.contentsOfDirectory(atPath: sandbox.path("peft")).sorted()
+      == ["README.md", "adapter_config.json", "adapter_model.safetensors", "artifact.json", "run.json"])
+  let configuration = try sandbox.json("peft/adapter_config.json")
+  #expect(configuration["base_model_name_or_path"] == "org/tiny" && configuration["revision"] == "v1")
+  #expect(configuration["save_projection"] == true)
+  for file in ["README.md", "adapter_config.json", "artifact.json", "run.json"] {
+    #expect(!String(decoding: try sandbox.read("peft/" + file), as: UTF8.self).contains(sandbox.directory))
+  }
+  let result = try #require(receipt["result"])
+  #expect(result["kind"] == "adapter" && result["scheme"] == "dir" && result["destination"] == "peft")
+  #expect(
+    result["published"]?["files"]?.arrayValue?.map { $0["path"]?.stringValue }
+      == ["README.md", "adapter_config.json", "adapter_model.safetensors", "artifact.json"])
+  // Again, also under another receipt, is success.
+  try sandbox.succeed("push-artifact", push + ["receipt"])
+  let other = try sandbox.succeed("push-artifact", push + ["other"]).json()
+  #expect(other["digest"] == receipt["digest"])
+}
+
+@Test func `what is at the destination already must be equal`() throws {
+  let sandbox = try sandboxWithAdapter()
+  try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "3", "-o", "other"])
+  for to in ["dir:peft", "file:peft.tar.zst"] {
+    try sandbox.succeed(
+      "push-artifact",
+      ["--artifact", "adapter", "--base", "base", "--to", to, "-o", "receipt-\(to.prefix(3))"])
+    try sandbox.succeed(
+      "push-artifact",
+      ["--artifact", "adapter", "--base", "base", "--to", to, "-o", "receipt-\(to.prefix(3))"])
+    try sandbox.fail(
+      "push-artifact", ["--artifact", "other", "--base", "base", "--to", to, "-o", "receipt"], code: 73,
+      saying: "exists and")
+  }
+}
+
+@Test func `archives are the same bytes each time`() throws {
+  let sandbox = try sandboxWithAdapter()
+  for name in ["one", "two"] {
+    try sandbox.succeed(
+      "push-artifact",
+      ["--artifact", "adapter", "--base", "base", "--to", "file:\(name).tar.zst", "-o", "r-\(name)"])
+  }
+  #expect(try sandbox.read("one.tar.zst") == sandbox.read("two.tar.zst"))
+}
+
+@Test func `a base is published with its files`() throws {
+  let sandbox = try sandboxWithAdapter()
+  try sandbox.succeed("push-artifact", ["--artifact", "base", "--to", "dir:copy", "-o", "receipt"])
+  try FileManager.default.removeItem(atPath: sandbox.path("model"))
+  let first = try sandbox.json("base/artifact.json")
+  #expect(try sandbox.json("copy/artifact.json") == first)
+  try sandbox.succeed("init-adapter", ["--base", "copy", "--rank", "2", "-o", "from-copy"])
+  #expect(try sandbox.json("from-copy/artifact.json") == sandbox.json("adapter/artifact.json"))
+}
+
+@Test func `the random bases may stay out of an adapter`() throws {
+  let sandbox = try sandboxWithAdapter()
+  try sandbox.succeed(
+    "push-artifact",
+    ["--artifact", "adapter", "--base", "base", "--no-save-projection", "--to", "dir:small", "-o", "receipt"])
+  #expect(try sandbox.json("small/adapter_config.json")["save_projection"] == false)
+  #expect(try sandbox.json("small/artifact.json")["adapter"]?["save_projection"] == false)
+}
+
+@Test func `push-artifact names what is wrong`() throws {
+  let sandbox = try sandboxWithAdapter()
+  try TinyModel.write(in: sandbox, as: "other-model", seed: 2)
+  try sandbox.succeed("import-base", ["--base-model", "other-model", "--output", "other"])
+  func fail(_ arguments: [String], _ code: Int32, _ message: String, _ at: SourceLocation = #_sourceLocation)
+    throws
+  {
+    try sandbox.fail(
+      "push-artifact", arguments + ["-o", "receipt"], code: code, saying: message, sourceLocation: at)
+  }
+  for scheme in ["hf://org/name", "oci://localhost:5000/a:b", "s3://bucket/prefix"] {
+    try fail(["--artifact", "adapter", "--to", scheme], 64, "is not available in this version")
+  }
+  try fail(["--artifact", "adapter", "--to", "ftp://x"], 64, "the scheme is none that is known")
+  try fail(["--artifact", "nowhere", "--to", "dir:x"], 66, "there is no artifact at nowhere")
+  try fail(["--artifact", "adapter", "--to", "dir:x"], 64, "publishing a checkpoint needs its base")
+  try fail(["--artifact", "adapter", "--base", "other", "--to", "dir:x"], 65, "was made for the base")
+  try fail(
+    ["--artifact", "adapter", "--base", "adapter", "--to", "dir:x"], 65, "adapter is a checkpoint, not a base"
+  )
+  try fail(["--artifact", "base", "--to", "dir:model"], 73, "model exists and is not an artifact")
+  try sandbox.edit("adapter/adapter_model.safetensors") { $0[$0.count - 1] ^= 1 }
+  try fail(
+    ["--artifact", "adapter", "--base", "base", "--to", "dir:x"], 65,
+    "adapter/adapter_model.safetensors has the SHA-256")
+}
