@@ -77,6 +77,9 @@ let package = Package(
       "init-adapter",
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
     program(
+      "merge",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
+    program(
       "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
 
     tests("JSON", using: ["Failures"]),
@@ -94,7 +97,11 @@ let package = Package(
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
     // Runs the built programs: they are dependencies so that they are there.
     .testTarget(
-      name: "ProgramTests", dependencies: ["JSON", "Artifacts", "Tensor", "Checkpoint", "import-base", "init-adapter", "push-artifact", "train-step", "evaluate"],
+      name: "ProgramTests",
+      dependencies: [
+        "JSON", "Artifacts", "Tensor", "Checkpoint",
+        "import-base", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+      ],
       swiftSettings: house),
   ]
 )

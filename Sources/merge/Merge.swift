@@ -1,0 +1,66 @@
+import Adapters
+import ArgumentParser
+import Artifacts
+import Checkpoint
+import Failures
+import JSON
+import ModelArtifacts
+import StageSupport
+import Tensor
+
+/// What type merged weights are written in.
+enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
+  case base, float32, bfloat16, float16
+}
+
+@main struct Merge: StageCommand {
+  static let stage = StageDescription(
+    name: "merge", revision: 1, inputs: [.required("base", .base), .required("checkpoint", .checkpoint)],
+    output: .model, parameters: [.result("dtype"), .result("max-shard-size"), .never("threads")],
+    abstract: "Add an adapter to the weights of its base: a model that needs no adapter any more.",
+    discussion: """
+      The output is a Hugging Face model directory with the base's own tokenizer and configuration. Sums are formed in \
+      float32 and rounded once.
+      """)
+
+  @OptionGroup var options: StageOptions
+  @OptionGroup var threading: ThreadOptions
+
+  @Option(help: "The base.", completion: .directory)
+  var base: String
+
+  @Option(help: "The checkpoint whose adapter is merged.", completion: .directory)
+  var checkpoint: String
+
+  @Option(help: "The type of the merged weights; 'base' keeps that of each tensor.")
+  var dtype = WeightChoice.base
+
+  @Option(
+    help:
+      "The most weights in one file (5GB, 200MB, 1GiB); a larger model is written in shards with an index.")
+  var maxShardSize = "5GB"
+
+  func execute(_ stage: Stage) throws {
+    guard let shardLimit = ShardPlan.bytes(maxShardSize) else {
+      throw Failure(
+        .usage, "--max-shard-size: '\(maxShardSize)' is no size", hint: "write 5GB, 200MB or 1GiB")
+    }
+    Parallel.threads = try threading.count()
+    try stage.require("checkpoint", names: "base", of: "base")
+    let base = try BaseModel(try stage.input("base"))
+    let checkpoint = try stage.input("checkpoint")
+    let adapter = try Adapter(directory: checkpoint.directory, modules: base.configuration.linearModules)
+    let model = try MergedModel(
+      base: base, adapter: adapter, dtype: DType(transformersName: dtype.rawValue))
+    let writer = try stage.writer()
+    let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
+    try model.write(into: writer, shardLimit: shardLimit) { bytes throws(Failure) in
+      try Interruption.check()
+      progress.advance(by: bytes)
+    }
+    progress.finish()
+    try stage.publish(writer, section: try model.section(checkpoint: checkpoint.digest)) {
+      directory throws(Failure) in try MergedModel.check(directory: directory)
+    }
+  }
+}
