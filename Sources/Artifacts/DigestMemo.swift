@@ -50,7 +50,7 @@ package final class DigestMemo: Sendable {
   ///   read or changes while it is read.
   package func digest(ofFile path: String) throws(Failure) -> Digest { try entry(ofFile: path).digest }
 
-  func entry(ofFile path: String) throws(Failure) -> (digest: Digest, identity: FileIdentity) {
+  package func entry(ofFile path: String) throws(Failure) -> (digest: Digest, identity: FileIdentity) {
     if case .file(let identity) = try FileStatus(path, followingLinks: true), let digest = recall(identity) {
       return (digest, identity)
     }

@@ -1,16 +1,16 @@
-import Failures
+package import Failures
 import Glibc
 
 /// What the file system says about a file: as long as all of it stays the same, so does the content
 /// (save for the racy moment that `DigestMemo` watches for).
-struct FileIdentity: Equatable, Sendable {
-  let device: UInt64
-  let inode: UInt64
-  let size: Int
+package struct FileIdentity: Equatable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
+  package let size: Int
   /// Nanoseconds since 1970.
-  let modified: Int
+  package let modified: Int
   /// Nanoseconds since 1970; the kernel sets it, no program can set it back.
-  let changed: Int
+  package let changed: Int
 
   fileprivate init(_ status: stat) {
     device = UInt64(status.st_dev)
@@ -30,7 +30,7 @@ struct FileIdentity: Equatable, Sendable {
 }
 
 /// What lies at a path.
-enum FileStatus {
+package enum FileStatus {
   case file(FileIdentity)
   case directory(FileIdentity)
   case symbolicLink
@@ -40,7 +40,7 @@ enum FileStatus {
 
   /// - Parameter followingLinks: whether a symbolic link at the end of the path is looked through.
   /// - Throws: `Failure.missingInput` when the path may not be looked at, `Failure.io` for other errors.
-  init(_ path: String, followingLinks: Bool = false) throws(Failure) {
+  package init(_ path: String, followingLinks: Bool = false) throws(Failure) {
     var status = stat()
     let result = unsafe followingLinks ? stat(path, &status) : lstat(path, &status)
     if result == 0 {
@@ -53,7 +53,7 @@ enum FileStatus {
   }
 
   /// What an open descriptor refers to.
-  init(descriptor: Int32, path: String) throws(Failure) {
+  package init(descriptor: Int32, path: String) throws(Failure) {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
       throw Failure(.io, "cannot look at \(path): \(errorText())")
@@ -73,4 +73,4 @@ enum FileStatus {
 }
 
 /// The words of the C library for the last error ("No space left on device").
-func errorText(_ code: Int32 = errno) -> String { unsafe String(cString: strerror(code)) }
+package func errorText(_ code: Int32 = errno) -> String { unsafe String(cString: strerror(code)) }

@@ -39,7 +39,7 @@ package enum Files {
   }
 
   /// The names in a directory, sorted by bytes.
-  static func names(in directory: String) throws(Failure) -> [String] {
+  package static func names(in directory: String) throws(Failure) -> [String] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
       throw Failure(.missingInput, "cannot read the directory \(directory)")
     }
@@ -47,7 +47,7 @@ package enum Files {
   }
 
   /// Removes a file or a directory with everything in it, as far as it can: what stays is swept another time.
-  static func remove(_ path: String) {
+  package static func remove(_ path: String) {
     try? FileManager.default.removeItem(atPath: path)
   }
 
@@ -73,25 +73,25 @@ package enum Files {
   }
 
   /// Waits until a file's or directory's content is on the disk.
-  static func sync(_ path: String) throws(Failure) {
+  package static func sync(_ path: String) throws(Failure) {
     let file = try OpenFile(reading: path)
     guard fsync(file.descriptor) == 0 else { throw Failure(.io, "cannot sync \(path): \(errorText())") }
   }
 
-  static func rename(_ from: String, to: String) throws(Failure) {
+  package static func rename(_ from: String, to: String) throws(Failure) {
     guard unsafe Glibc.rename(from, to) == 0 else {
       throw Failure(.io, "cannot rename \(from) to \(to): \(errorText())")
     }
   }
 
   /// The directory in which `path` lies: "." for a bare name.
-  static func parent(of path: String) -> String {
+  package static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// The path from the root, with its symbolic links as they are.
-  static func absolute(_ path: String) throws(Failure) -> String {
+  package static func absolute(_ path: String) throws(Failure) -> String {
     if path.hasPrefix("/") { return path }
     guard let buffer = unsafe getcwd(nil, 0) else {
       throw Failure(.io, "cannot tell the working directory: \(errorText())")
@@ -100,7 +100,7 @@ package enum Files {
     return unsafe String(cString: buffer) + "/" + path
   }
 
-  static func name(of path: String) -> String {
+  package static func name(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
   }
 }

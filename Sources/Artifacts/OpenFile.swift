@@ -1,13 +1,13 @@
-import Failures
+package import Failures
 import Glibc
 
 /// An open descriptor, closed with the value.
-struct OpenFile: ~Copyable {
-  let descriptor: Int32
-  let path: String
+package struct OpenFile: ~Copyable {
+  package let descriptor: Int32
+  package let path: String
 
   /// Opens a file or a directory for reading. Never waits for a pipe's other end.
-  init(reading path: String) throws(Failure) {
+  package init(reading path: String) throws(Failure) {
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     self.path = path
     guard descriptor >= 0 else {
@@ -17,14 +17,14 @@ struct OpenFile: ~Copyable {
   }
 
   /// Creates a file that must not exist yet.
-  init(creating path: String) throws(Failure) {
+  package init(creating path: String) throws(Failure) {
     descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     self.path = path
     guard descriptor >= 0 else { throw Failure(.io, "cannot create \(path): \(errorText())") }
   }
 
   /// Opens a file to add to its end, creating it (for this user only) where it does not exist.
-  init(appending path: String) throws(Failure) {
+  package init(appending path: String) throws(Failure) {
     descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     self.path = path
     guard descriptor >= 0 else { throw Failure(.io, "cannot open \(path): \(errorText())") }
@@ -33,7 +33,7 @@ struct OpenFile: ~Copyable {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Hands the content from the current place to its end to `body`, a piece at a time.
-  borrowing func readAll(_ body: (ArraySlice<UInt8>) throws(Failure) -> Void) throws(Failure) {
+  package borrowing func readAll(_ body: (ArraySlice<UInt8>) throws(Failure) -> Void) throws(Failure) {
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     while true {
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
@@ -44,7 +44,7 @@ struct OpenFile: ~Copyable {
     }
   }
 
-  borrowing func write(_ bytes: [UInt8]) throws(Failure) {
+  package borrowing func write(_ bytes: [UInt8]) throws(Failure) {
     var written = 0
     while written < bytes.count {
       let count = unsafe bytes[written...].withUnsafeBytes {
@@ -58,9 +58,9 @@ struct OpenFile: ~Copyable {
 
   /// Takes the kernel's lock on the file or directory, which lives until the descriptor is closed.
   /// False when somebody else holds it.
-  borrowing func tryLock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+  package borrowing func tryLock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 
-  borrowing func sync() throws(Failure) {
+  package borrowing func sync() throws(Failure) {
     guard fsync(descriptor) == 0 else { throw Failure(.io, "cannot sync \(path): \(errorText())") }
   }
 }

@@ -1,0 +1,69 @@
+import Artifacts
+import Failures
+
+/// One call of a stage program: what it reads, what it makes, and the key under which that is known.
+struct Action: Sendable {
+  /// As the display names it.
+  let label: RunEvent.Label
+  let interface: StageInterface
+  let executable: String
+  let preimage: ActionPreimage
+  let key: Digest
+  /// All but `--output`.
+  let arguments: [String]
+  let contents: [PathContent]
+  /// The state that a segment goes on from, where that is not the start of its chain.
+  let predecessor: Digest?
+
+  init(
+    label: RunEvent.Label, interface: StageInterface, executable: String, parameters: StageParameters,
+    inputs: [(role: String, artifact: Artifact)], memo: DigestMemo, threads: Int?
+  ) throws(Failure) {
+    let contents = try Self.contents(parameters, memo: memo)
+    var preimage = ActionPreimage(
+      stage: interface.name, revision: interface.revision, parameters: parameters.influential, inputs: [:],
+      contents: Self.digests(contents))
+    for (role, artifact) in inputs { preimage.inputs[role] = artifact.digest }
+    try self.init(
+      label: label, interface: interface, executable: executable, preimage: preimage,
+      arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] } + parameters.flags(threads: threads),
+      contents: contents.map(\.content))
+  }
+
+  init(
+    label: RunEvent.Label, interface: StageInterface, executable: String, preimage: ActionPreimage,
+    arguments: [String], contents: [PathContent], predecessor: Digest? = nil
+  ) throws(Failure) {
+    (self.label, self.interface, self.executable) = (label, interface, executable)
+    (self.preimage, key) = (preimage, try preimage.key)
+    (self.arguments, self.contents, self.predecessor) = (arguments, contents, predecessor)
+  }
+
+  /// What lies at the paths among the parameters.
+  static func contents(
+    _ parameters: StageParameters, memo: DigestMemo
+  ) throws(Failure) -> [(name: String, content: PathContent)] {
+    var contents: [(name: String, content: PathContent)] = []
+    for (name, path) in parameters.paths { contents.append((name, try PathContent(path, memo: memo))) }
+    return contents
+  }
+
+  /// One digest a parameter; of several paths, that of their digests in order.
+  static func digests(_ contents: [(name: String, content: PathContent)]) -> [String: Digest] {
+    var digests: [String: Digest] = [:]
+    for (name, group) in Dictionary(grouping: contents, by: \.name) {
+      let all = group.map { $0.content.digest }
+      digests[name] = all.count == 1 ? all[0] : Digest.sha256(all.map(\.hex).joined(separator: "\n").utf8)
+    }
+    return digests
+  }
+}
+
+/// What came of an action.
+enum ActionOutcome: Sendable {
+  case available(Digest)
+  /// It would have to run, but this is not a run.
+  case pending
+  case interrupted
+  case failed
+}

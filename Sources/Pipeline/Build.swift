@@ -1,0 +1,174 @@
+package import Artifacts
+package import Failures
+import Glibc
+import Synchronization
+
+/// How a pipeline is to be run.
+package struct RunOptions: Sendable {
+  /// Stages at a time.
+  package var jobs = 1
+  /// Cores to share out among them.
+  package var cores = 1
+  /// Whether stages that do not depend on a failed one go on.
+  package var keepGoing = false
+  /// Only say what would be done.
+  package var dryRun = false
+  /// Stages (by name or family) that run even if their result is known.
+  package var forced: Set<String> = []
+
+  package init() {}
+
+  var threads: Int { max(1, cores / max(jobs, 1)) }
+}
+
+/// What came of a run.
+package struct RunSummary: Sendable {
+  /// The outputs of the stages that have one, in the pipeline's order.
+  package var outputs: [(name: String, digest: Digest)] = []
+  /// The evaluations among them and those made along segmented stages, in the pipeline's order and by step.
+  package var evaluations: [(label: RunEvent.Label, digest: Digest)] = []
+  /// How many actions ran, or would run.
+  package var ran = 0
+  package var reused = 0
+  /// 0, or the exit code of the first stage that failed, or 75 after an interruption.
+  package var exitCode: Int32 = 0
+}
+
+/// One run over a pipeline. Stages wait for what they read; what is known already is not done again.
+package final class Build: Sendable {
+  let directory: String
+  let store: Store
+  let processes: any StageProcesses
+  let options: RunOptions
+  let slots: Slots
+  let index: RecordIndex
+  private let report: @Sendable (RunEvent) -> Void
+  private let state = Mutex(State())
+
+  struct State {
+    var stopRequests = 0
+    var hasFailed = false
+    var exitCode: Int32 = 0
+    var ran = 0
+    var reused = 0
+    var evaluations: [String: [(label: RunEvent.Label, digest: Digest)]] = [:]
+    /// Keys that were forced and done in this run.
+    var redone: Set<Digest> = []
+  }
+
+  /// - Parameters:
+  ///   - directory: where the pipeline file lies.
+  ///   - report: told everything that happens, from any thread.
+  package init(
+    directory: String, store: Store, processes: any StageProcesses, options: RunOptions = RunOptions(),
+    report: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) throws(Failure) {
+    self.directory = try Files.absolute(directory)
+    (self.store, self.processes, self.options, self.report) = (store, processes, options, report)
+    slots = Slots(options.jobs)
+    index = RecordIndex(store)
+  }
+
+  /// Runs stages, each with everything that it is made from.
+  ///
+  /// - Throws: `Failure` when the pipeline does not fit its programs; then nothing has run.
+  package func run(_ declarations: [StageDeclaration]) async throws(Failure) -> RunSummary {
+    let binder = StageBinder(directory: directory, catalog: StageCatalog(processes))
+    let stages = try await binder.bind(declarations)
+    if !options.dryRun { store.sweep() }
+    var tasks: [String: Task<ActionOutcome, Never>] = [:]
+    for stage in stages {
+      let inputs = stage.declaration.predecessors.compactMap { name in tasks[name].map { (name, $0) } }
+      tasks[stage.name] = Task {
+        var outcomes: [String: ActionOutcome] = [:]
+        for (name, task) in inputs { outcomes[name] = await task.value }
+        return await self.outcome(of: stage, inputs: outcomes)
+      }
+    }
+    var summary = RunSummary()
+    for stage in stages {
+      guard case .available(let digest) = await tasks[stage.name]?.value else { continue }
+      summary.outputs.append((stage.name, digest))
+    }
+    return complete(summary, stages)
+  }
+
+  private func complete(_ summary: RunSummary, _ stages: [BoundStage]) -> RunSummary {
+    var summary = summary
+    let state = state.withLock { $0 }
+    for stage in stages {
+      if stage.interface.output == .evaluation, let output = summary.outputs.first(where: { $0.name == stage.name }) {
+        summary.evaluations.append((RunEvent.Label(stage.name), output.digest))
+      }
+      summary.evaluations += state.evaluations[stage.name] ?? []
+    }
+    (summary.ran, summary.reused) = (state.ran, state.reused)
+    let stopped = state.stopRequests > 0 ? Failure.Kind.interrupted.rawValue : 0
+    summary.exitCode = state.exitCode != 0 ? state.exitCode : stopped
+    return summary
+  }
+
+  // MARK: - Stopping
+
+  /// Asks to stop: running stages finish and publish what can be resumed, nothing new starts. Asked again, running
+  /// stages are killed.
+  package func stop() {
+    let requests = state.withLock { state in
+      state.stopRequests += 1
+      return state.stopRequests
+    }
+    processes.signal(requests == 1 ? SIGINT : SIGKILL)
+  }
+
+  var isStopping: Bool {
+    state.withLock { $0.stopRequests > 0 || ($0.hasFailed && !options.keepGoing) }
+  }
+
+  var wasInterrupted: Bool { state.withLock { $0.stopRequests > 0 } }
+
+  /// A stage stopped by itself and can be resumed: the run ends, as after a request.
+  func stopped() -> ActionOutcome {
+    state.withLock { $0.stopRequests = max($0.stopRequests, 1) }
+    return .interrupted
+  }
+
+  // MARK: - Telling
+
+  func tell(_ event: RunEvent) {
+    state.withLock { state in
+      switch event {
+      case .reused: state.reused += 1
+      case .wouldRun, .finished: state.ran += 1
+      default: break
+      }
+    }
+    report(event)
+  }
+
+  /// Reports a failure and remembers the exit code of the first.
+  func fail(
+    _ label: RunEvent.Label, _ failure: Failure, code: Int32? = nil, lastLines: [String] = [], log: String? = nil
+  ) -> ActionOutcome {
+    state.withLock { state in
+      if !state.hasFailed { state.exitCode = code ?? failure.kind.rawValue }
+      state.hasFailed = true
+    }
+    report(.failed(label, failure, lastLines: lastLines, log: log))
+    return .failed
+  }
+
+  func noteEvaluation(_ stage: String, _ label: RunEvent.Label, _ digest: Digest) {
+    state.withLock { state in state.evaluations[stage, default: []].append((label, digest)) }
+  }
+
+  // MARK: - Forcing
+
+  /// Whether an action must run although its result may be known.
+  func isForced(_ stage: BoundStage) -> Bool {
+    options.forced.contains(stage.name) || options.forced.contains(stage.declaration.family)
+  }
+
+  func isRedone(_ key: Digest) -> Bool { state.withLock { $0.redone.contains(key) } }
+
+  func noteRedone(_ key: Digest) { state.withLock { _ = $0.redone.insert(key) } }
+}

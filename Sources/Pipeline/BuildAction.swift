@@ -1,0 +1,171 @@
+import Artifacts
+import Failures
+import FoundationEssentials
+import Glibc
+import JSON
+
+/// One action: known already, or run under its key's lock and recorded.
+extension Build {
+  /// - Parameter keep: what to do with the state that an interrupted segment leaves, while the lock is held.
+  func perform(
+    _ action: Action, forced: Bool = false,
+    keep: @Sendable (Artifact) async throws(Failure) -> Int? = { _ throws(Failure) in nil }
+  ) async -> ActionOutcome {
+    let forced = forced && !isRedone(action.key)
+    var reasons: [RerunReason] = [.forced]
+    if !forced {
+      switch known(action.key) {
+      case .available(let digest):
+        tell(.reused(action.label, digest))
+        return .available(digest)
+      case .lost(let digest): reasons = [.resultLost(digest)]
+      case .unknown: reasons = index.reasons(for: action.preimage, stage: action.label.stage)
+      }
+    }
+    if options.dryRun {
+      tell(.wouldRun(action.label, reasons))
+      return .pending
+    }
+    await slots.acquire()
+    let outcome = await performLocked(action, reasons, forced: forced, keep: keep)
+    await slots.release()
+    return outcome
+  }
+
+  enum Knowledge {
+    case available(Digest)
+    /// Recorded, but the object is gone or damaged.
+    case lost(Digest)
+    case unknown
+  }
+
+  /// What is known under a key. A damaged object is taken out of the way.
+  func known(_ key: Digest) -> Knowledge {
+    guard let record = store.record(key) else { return .unknown }
+    if (try? store.object(record.output)) != nil { return .available(record.output) }
+    if !options.dryRun { store.quarantine(record.output) }
+    return .lost(record.output)
+  }
+
+  private func performLocked(
+    _ action: Action, _ reasons: [RerunReason], forced: Bool,
+    keep: (Artifact) async throws(Failure) -> Int?
+  ) async -> ActionOutcome {
+    do {
+      guard let lock = try await lock(action) else { return .interrupted }
+      // Whoever held the lock may have done it.
+      if !forced, case .available(let digest) = known(action.key) {
+        tell(.reused(action.label, digest))
+        return .available(digest)
+      }
+      defer { store.finishWork(action.key, lock) }
+      return try await make(action, lock, reasons, keep: keep)
+    } catch {
+      return fail(action.label, error)
+    }
+  }
+
+  /// Waits for the lock of an action's key; nil when the run is to stop.
+  private func lock(_ action: Action) async throws(Failure) -> KeyLock? {
+    var hasTold = false
+    while !isStopping {
+      if let lock = try store.lock(action.key) {
+        lock.sign("process \(getpid())")
+        return lock
+      }
+      if !hasTold { tell(.waiting(action.label, holder: store.holder(of: action.key))) }
+      hasTold = true
+      try? await Task.sleep(for: .milliseconds(100))
+    }
+    return nil
+  }
+
+  private func make(
+    _ action: Action, _ lock: KeyLock, _ reasons: [RerunReason],
+    keep: (Artifact) async throws(Failure) -> Int?
+  ) async throws(Failure) -> ActionOutcome {
+    try store.prepareWork(action.key)
+    let output = store.workPath(action.key) + "/out"
+    tell(.started(action.label, reasons))
+    let startedAt = Date()
+    let label = action.label
+    let end = try await processes.run(
+      StageLaunch(
+        executable: action.executable, arguments: action.arguments + ["--output", output],
+        directory: directory, lock: lock.descriptor, logPath: store.logPath(action.key),
+        progress: { self.tell(.progress(label, $0)) }))
+    guard end.cause == .exited(0) else {
+      return try await unfinished(action, end, output: output, keep: keep)
+    }
+    let digest = try publish(action, output: output, startedAt: startedAt)
+    return .available(digest)
+  }
+
+  /// Takes a finished output into the store and records it, once it is sure that it belongs to the key.
+  private func publish(_ action: Action, output: String, startedAt: Date) throws(Failure) -> Digest {
+    guard case .directory = try FileStatus(output) else {
+      throw Failure(
+        .badData, "\(action.interface.name) ended with success but wrote no artifact to --output",
+        hint: "its log: \(store.logPath(action.key))")
+    }
+    let kinds = action.interface.output.map { [$0] } ?? []
+    let artifact = try Artifact.open(output, as: kinds, verify: .memoised, memo: store.memo)
+    try checkStep(of: artifact, action)
+    for content in action.contents { try content.requireUnchanged() }
+    let former = store.record(action.key)
+    let digest = try store.publish(artifact)
+    let seconds = Date().timeIntervalSince(startedAt)
+    if former?.output != digest {
+      if let former {
+        tell(.warned(action.label, "made \(digest.hex.prefix(12)) where \(former.output.hex.prefix(12)) was known: "
+          + "\(action.interface.name) is not deterministic"))
+      }
+      let record = ActionRecord(
+        preimage: action.preimage, name: action.label.stage, kind: artifact.kind, output: digest,
+        predecessor: action.predecessor, startedAt: startedAt, seconds: seconds)
+      try store.write(record)
+      index.add(record)
+    }
+    noteRedone(action.key)
+    tell(.finished(action.label, digest, seconds: seconds))
+    return digest
+  }
+
+  private func checkStep(of artifact: Artifact, _ action: Action) throws(Failure) {
+    guard let expected = action.preimage.step else { return }
+    let step = try artifact.section.field("step")
+    guard try step.integer() == expected else {
+      throw step.failure("expected the state at step \(expected), found step \(try step.integer())")
+    }
+  }
+
+  /// A stage that was stopped or failed.
+  private func unfinished(
+    _ action: Action, _ end: StageEnd, output: String, keep: (Artifact) async throws(Failure) -> Int?
+  ) async throws(Failure) -> ActionOutcome {
+    let isResumable = end.cause == .exited(Failure.Kind.interrupted.rawValue)
+    if isResumable, let kind = action.interface.output,
+      let partial = try? Artifact.open(ArtifactWriter.partial(of: output), as: kind, memo: store.memo)
+    {
+      let step = try await keep(partial)
+      tell(.interrupted(action.label, step: step))
+      return stopped()
+    }
+    if wasInterrupted {
+      tell(.interrupted(action.label, step: nil))
+      return .interrupted
+    }
+    if isResumable {
+      tell(.interrupted(action.label, step: nil))
+      return stopped()
+    }
+    let how =
+      switch end.cause {
+      case .exited(let code): "failed with exit code \(code)"
+      case .killed(let signal): "was killed by signal \(signal)"
+      }
+    return fail(
+      action.label, Failure(.badData, "\(action.interface.name) \(how)"), code: end.exitCode,
+      lastLines: end.lastLines, log: store.logPath(action.key))
+  }
+}

@@ -1,0 +1,74 @@
+import Artifacts
+import Failures
+
+/// The stages of a run, one by one.
+extension Build {
+  /// What comes of a stage once its inputs are there.
+  func outcome(of stage: BoundStage, inputs: [String: ActionOutcome]) async -> ActionOutcome {
+    let label = RunEvent.Label(stage.name)
+    for (name, outcome) in inputs.sorted(by: { $0.key < $1.key }) {
+      switch outcome {
+      case .available: continue
+      case .pending:
+        tell(.wouldRun(label, [.inputPending(name)]))
+        return .pending
+      case .interrupted: return .interrupted
+      case .failed:
+        tell(.skipped(label, because: name))
+        return .failed
+      }
+    }
+    do {
+      let artifacts = try artifacts(stage.declaration.inputs, inputs)
+      let outcome =
+        stage.interface.segmented
+        ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
+        : await perform(try action(stage, artifacts), forced: isForced(stage))
+      if case .available(let digest) = outcome, let path = stage.declaration.export, !options.dryRun {
+        try export(digest, to: path, label)
+      }
+      return outcome
+    } catch {
+      return fail(label, error)
+    }
+  }
+
+  /// The artifacts behind a stage's inputs.
+  func artifacts(
+    _ inputs: [StageDeclaration.Input], _ outcomes: [String: ActionOutcome]
+  ) throws(Failure) -> [(role: String, artifact: Artifact)] {
+    var artifacts: [(role: String, artifact: Artifact)] = []
+    for input in inputs {
+      switch input.source {
+      case .stage(let name):
+        guard case .available(let digest) = outcomes[name] else {
+          throw Failure(.internal, "the input '\(input.role)' is not there")
+        }
+        artifacts.append((input.role, try store.object(digest)))
+      case .directory(let path):
+        let place = path.hasPrefix("/") ? path : directory + "/" + path
+        do {
+          artifacts.append((input.role, try Artifact.open(place, memo: store.memo)))
+        } catch {
+          throw Failure(error.kind, input.cursor.failure(error.message).message, hint: error.hint)
+        }
+      }
+    }
+    return artifacts.sorted { $0.role < $1.role }
+  }
+
+  private func action(
+    _ stage: BoundStage, _ inputs: [(role: String, artifact: Artifact)]
+  ) throws(Failure) -> Action {
+    try Action(
+      label: RunEvent.Label(stage.name), interface: stage.interface, executable: stage.executable,
+      parameters: stage.parameters, inputs: inputs, memo: store.memo, threads: options.threads)
+  }
+
+  private func export(_ digest: Digest, to path: String, _ label: RunEvent.Label) throws(Failure) {
+    let place = path.hasPrefix("/") ? path : directory + "/" + path
+    if try Export(try store.object(digest), to: place, memo: store.memo).write() {
+      tell(.exported(label, path: place))
+    }
+  }
+}

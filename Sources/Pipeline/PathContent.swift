@@ -1,0 +1,78 @@
+import Artifacts
+import Failures
+import JSON
+
+/// What lies at a path that a stage reads: a file, or a directory with everything in it.
+///
+/// Names that begin with a dot inside a directory do not count (version control, caches of downloads).
+struct PathContent: Sendable {
+  let path: String
+  /// Of a file, its own; of a directory, that of the sorted list of its files' names and digests.
+  let digest: Digest
+  private let identities: [(path: String, identity: FileIdentity)]
+
+  /// - Throws: `Failure.missingInput` when nothing is there, `Failure.badData` at pipes, devices and loops of links.
+  init(_ path: String, memo: DigestMemo) throws(Failure) {
+    self.path = path
+    switch try FileStatus(path, followingLinks: true) {
+    case .file:
+      let entry = try memo.entry(ofFile: path)
+      digest = entry.digest
+      identities = [(path, entry.identity)]
+    case .directory:
+      var identities: [(path: String, identity: FileIdentity)] = []
+      var list: [JSON] = []
+      for name in try Self.files(below: path) {
+        let entry = try memo.entry(ofFile: path + "/" + name)
+        identities.append((path + "/" + name, entry.identity))
+        list.append([.string(name), .string(entry.digest.hex)])
+      }
+      self.identities = identities
+      digest = Digest.sha256(try JSON.array(list).canonical)
+    case .symbolicLink, .special: throw Failure(.badData, "\(path) is neither a file nor a directory")
+    case .missing: throw Failure(.missingInput, "there is no file or directory at \(path)")
+    }
+  }
+
+  /// The files below a directory, links looked through, sorted by the bytes of their relative names.
+  private static func files(below directory: String) throws(Failure) -> [String] {
+    var files: [String] = []
+    var pending = [(prefix: "", depth: 0)]
+    while let (prefix, depth) = pending.popLast() {
+      guard depth < 64, files.count < 1_000_000 else {
+        throw Failure(.badData, "\(directory): too many files or directories, or a loop of links")
+      }
+      for name in try Files.names(in: directory + "/" + prefix) where !name.hasPrefix(".") {
+        switch try FileStatus(directory + "/" + prefix + name, followingLinks: true) {
+        case .file: files.append(prefix + name)
+        case .directory: pending.append((prefix + name + "/", depth + 1))
+        case .symbolicLink, .special, .missing:
+          throw Failure(.badData, "\(directory)/\(prefix)\(name) is neither a file nor a directory")
+        }
+      }
+    }
+    return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Makes sure that nothing changed since the digest was taken.
+  ///
+  /// - Throws: `Failure.badData` naming the file that did.
+  func requireUnchanged() throws(Failure) {
+    for (path, identity) in identities {
+      guard case .file(let now) = try FileStatus(path, followingLinks: true), now == identity else {
+        throw Self.changed(path)
+      }
+    }
+    if case .directory = try FileStatus(path, followingLinks: true),
+      try Self.files(below: path).count != identities.count
+    {
+      throw Self.changed(path)
+    }
+  }
+
+  private static func changed(_ path: String) -> Failure {
+    Failure(
+      .badData, "\(path) changed while the stage ran, so its result is not kept",
+      hint: "run again when nothing writes to it")
+  }
+}

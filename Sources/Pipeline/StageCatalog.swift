@@ -1,0 +1,24 @@
+import Artifacts
+import Failures
+import JSON
+
+/// The programs that stages run, asked once each what they are.
+actor StageCatalog {
+  private let processes: any StageProcesses
+  private var interfaces: [String: (executable: String, interface: StageInterface)] = [:]
+
+  init(_ processes: any StageProcesses) { self.processes = processes }
+
+  /// - Throws: `Failure` when there is no such program or it does not describe itself properly.
+  func interface(
+    of program: String, directory: String
+  ) async throws(Failure) -> (executable: String, interface: StageInterface) {
+    if let known = interfaces[program] { return known }
+    let isPath = program.contains("/") && !program.hasPrefix("/")
+    let executable = try processes.locate(isPath ? directory + "/" + program : program)
+    let bytes = try await processes.answer(executable, ["--describe"], directory: directory)
+    let interface = try StageInterface(JSONDocument(bytes, source: "\(program) --describe"))
+    interfaces[program] = (executable, interface)
+    return (executable, interface)
+  }
+}

@@ -1,0 +1,129 @@
+import Artifacts
+import Failures
+import JSON
+
+/// The parameters of one stage, checked against what its program says it takes, with defaults filled in.
+struct StageParameters: Sendable {
+  /// Parameters of segmented stages that are for the runner and not for the program.
+  static let runnerNames = ["save-step", "eval-step"]
+
+  /// Every parameter that was given, by flag, in the program's order.
+  private(set) var given: [(parameter: StageInterface.Parameter, value: JSON)] = []
+  private let interface: StageInterface
+  /// States are kept every so many steps; nil for the last one only.
+  private(set) var saveStep: Int?
+  /// States are evaluated every so many steps.
+  private(set) var evaluationStep: Int?
+
+  /// - Throws: `Failure.badData` at the place of what the program does not take: an unknown name, a word of
+  ///   another type.
+  init(
+    _ arguments: [StageDeclaration.Argument], of interface: StageInterface, directory: String
+  ) throws(Failure) {
+    self.interface = interface
+    for argument in arguments {
+      if interface.segmented, Self.runnerNames.contains(argument.name) {
+        try read(runnerArgument: argument)
+        continue
+      }
+      if interface.segmented, argument.name == "steps" {
+        throw argument.nameCursor.failure(
+          "'steps' is decided by the runner", hint: "give max-steps or num-epochs, and save-step for its pieces")
+      }
+      guard let parameter = interface.parameter(argument.name) else {
+        throw Self.unknown(argument, in: interface)
+      }
+      guard let value = try argument.value(as: parameter.kind, directory: directory) else { continue }
+      given.append((parameter, value))
+    }
+    let order = interface.parameters.map(\.name)
+    given.sort { (order.firstIndex(of: $0.parameter.name) ?? 0) < (order.firstIndex(of: $1.parameter.name) ?? 0) }
+  }
+
+  private mutating func read(runnerArgument argument: StageDeclaration.Argument) throws(Failure) {
+    guard let value = try argument.value(as: .integer, directory: "")?.integerValue else { return }
+    guard value > 0 else { throw argument.cursor.failure("'\(argument.name)' must be at least 1, found \(value)") }
+    if argument.name == "save-step" { saveStep = value } else { evaluationStep = value }
+  }
+
+  private static func unknown(_ argument: StageDeclaration.Argument, in interface: StageInterface) -> Failure {
+    if interface.inputs.contains(where: { $0.role == argument.name }) {
+      return argument.nameCursor.failure(
+        "'\(argument.name)' is an input of \(interface.name)", hint: "write it beside 'with', naming a stage")
+    }
+    let names = interface.parameters.map(\.name) + (interface.segmented ? runnerNames : [])
+    return argument.nameCursor.failure(
+      "\(interface.name) has no parameter '\(argument.name)'",
+      hint: Suggestion.hint(for: argument.name, among: names, calling: "parameters"))
+  }
+
+  // MARK: - What they mean
+
+  /// The files and directories whose content counts.
+  var paths: [(name: String, path: String)] {
+    given.filter { $0.parameter.kind == .path && $0.parameter.influence != .never }.flatMap { entry in
+      (entry.value.arrayValue ?? []).map { (entry.parameter.name, $0.stringValue ?? "") }
+    }
+  }
+
+  /// What affects the result, save paths: defaults are filled in, and what has no value is left out, so that
+  /// neither writing a default down nor a new parameter without one changes a key.
+  var influential: JSONObject {
+    var object = JSONObject()
+    for parameter in interface.parameters where parameter.influence != .never && parameter.kind != .path {
+      if interface.segmented, parameter.name == "steps" { continue }
+      let value = given.first { $0.parameter.name == parameter.name }?.value ?? parameter.defaultValue
+      if !value.isNull { object[parameter.name] = value }
+    }
+    return object
+  }
+
+  /// The flags that say the same on a command line.
+  func flags(threads: Int?) -> [String] {
+    var flags = given.flatMap { Self.flags($0.parameter, $0.value) }
+    if let threads, interface.parameter("threads") != nil,
+      !given.contains(where: { $0.parameter.name == "threads" })
+    {
+      flags += ["--threads", "\(threads)"]
+    }
+    return flags
+  }
+
+  private static func flags(_ parameter: StageInterface.Parameter, _ value: JSON) -> [String] {
+    switch value {
+    case .bool(let isOn):
+      if isOn == (parameter.defaultValue.boolValue ?? false) { return [] }
+      return [isOn ? "--\(parameter.name)" : "--no-\(parameter.name)"]
+    case .array(let words):
+      return ["--\(parameter.name)=" + words.map { $0.stringValue ?? "" }.joined(separator: ",")]
+    case .string(let text): return ["--\(parameter.name)=\(text)"]
+    default: return ["--\(parameter.name)=\(value.text(indent: 0))"]
+    }
+  }
+}
+
+extension StageDeclaration.Argument {
+  /// The words as a value of the kind; nil when none is given.
+  fileprivate func value(
+    as kind: StageInterface.Parameter.Kind, directory: String
+  ) throws(Failure) -> JSON? {
+    if words.isEmpty && !isList { return nil }
+    switch kind {
+    case .list:
+      let parts = words.flatMap { isList ? [$0] : $0.split(separator: ",").map(String.init) }
+      return .array(parts.map { .string($0) })
+    case .path: return .array(words.map { .string($0.hasPrefix("/") ? $0 : directory + "/" + $0) })
+    case .integer, .number, .string, .boolean: break
+    }
+    guard words.count == 1, !isList else { throw cursor.failure("'\(name)' takes one value, found a list") }
+    let word = words[0]
+    switch kind {
+    case .integer: if let value = Int(word) { return .integer(value) }
+    case .number: if let value = Double(word), value.isFinite { return .number(value) }
+    case .boolean: if ["true", "false"].contains(word) { return .bool(word == "true") }
+    default: return .string(word)
+    }
+    let wanted = kind == .integer ? "an integer" : kind == .number ? "a number" : "true or false"
+    throw cursor.failure("'\(name)' must be \(wanted), found '\(word)'")
+  }
+}

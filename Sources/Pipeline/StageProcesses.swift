@@ -1,0 +1,66 @@
+package import Failures
+
+/// The runner's one door to other programs. Tests put stages of their own behind it.
+package protocol StageProcesses: Sendable {
+  /// The program's path.
+  ///
+  /// - Throws: `Failure.missingInput` when there is none of that name.
+  func locate(_ program: String) throws(Failure) -> String
+
+  /// What a program prints when asked a question (`--describe`, `--plan`, `--influences K`).
+  ///
+  /// - Throws: `Failure` when it cannot be started or does not exit with 0.
+  func answer(_ executable: String, _ arguments: [String], directory: String) async throws(Failure) -> [UInt8]
+
+  /// Runs a stage to its end.
+  ///
+  /// - Throws: `Failure` when it cannot be started.
+  func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd
+
+  /// Passes a signal to every stage that runs now.
+  func signal(_ number: Int32)
+}
+
+/// A stage about to be started.
+package struct StageLaunch: Sendable {
+  package let executable: String
+  package let arguments: [String]
+  /// The working directory: where the pipeline file lies.
+  package let directory: String
+  /// The open lock file, which becomes the stage's standard input.
+  package let lock: Int32
+  package let logPath: String
+  package let progress: @Sendable (StageProgress) -> Void
+
+  package init(
+    executable: String, arguments: [String], directory: String, lock: Int32, logPath: String,
+    progress: @escaping @Sendable (StageProgress) -> Void
+  ) {
+    (self.executable, self.arguments, self.directory) = (executable, arguments, directory)
+    (self.lock, self.logPath, self.progress) = (lock, logPath, progress)
+  }
+}
+
+/// How a stage ended.
+package struct StageEnd: Sendable {
+  package enum Cause: Sendable, Equatable {
+    case exited(Int32)
+    case killed(signal: Int32)
+  }
+
+  package let cause: Cause
+  /// The last lines that it wrote to standard error, progress left out.
+  package let lastLines: [String]
+
+  package init(_ cause: Cause, lastLines: [String] = []) {
+    (self.cause, self.lastLines) = (cause, lastLines)
+  }
+
+  /// As a shell has it: 128 + signal for a killed process.
+  package var exitCode: Int32 {
+    switch cause {
+    case .exited(let code): code
+    case .killed(let signal): 128 + signal
+    }
+  }
+}

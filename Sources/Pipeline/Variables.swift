@@ -1,0 +1,44 @@
+import Failures
+
+/// The variables of a pipeline file, for `${name}` in its values. `$$` is a dollar sign.
+struct Variables: Sendable {
+  private(set) var values: [(name: String, value: String)] = []
+
+  init() {}
+
+  var names: [String] { values.map(\.name) }
+
+  subscript(name: String) -> String? { values.last { $0.name.utf8.elementsEqual(name.utf8) }?.value }
+
+  mutating func define(_ name: String, _ value: String) { values.append((name, value)) }
+
+  /// The text of a value with its variables filled in.
+  ///
+  /// - Throws: `Failure.badData` at the value's place when a variable is unknown or a brace is missing.
+  func text(of cursor: YAMLCursor) throws(Failure) -> String {
+    var rest = Substring(try cursor.text())
+    var result = ""
+    while let dollar = rest.firstIndex(of: "$") {
+      result += rest[..<dollar]
+      rest = rest[rest.index(after: dollar)...]
+      if rest.hasPrefix("$") {
+        result += "$"
+        rest = rest.dropFirst()
+      } else if rest.hasPrefix("{") {
+        guard let end = rest.firstIndex(of: "}") else { throw cursor.failure("'${' without its '}'") }
+        result += try value(of: String(rest[..<end].dropFirst()), at: cursor)
+        rest = rest[rest.index(after: end)...]
+      } else {
+        result += "$"
+      }
+    }
+    return result + rest
+  }
+
+  private func value(of name: String, at cursor: YAMLCursor) throws(Failure) -> String {
+    if let value = self[name] { return value }
+    throw cursor.failure(
+      "unknown variable '\(name)'",
+      hint: Suggestion.hint(for: name, among: names, calling: "variables") ?? "declare it under 'variables:'")
+  }
+}
