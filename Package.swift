@@ -81,6 +81,7 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
       "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
+    program("randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"]),
 
     tests("JSON", using: ["Failures"]),
     tests("Artifacts", using: ["Failures", "JSON", "CArchive"]),

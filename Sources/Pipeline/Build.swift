@@ -63,7 +63,7 @@ package final class Build: Sendable {
     directory: String, store: Store, processes: any StageProcesses, options: RunOptions = RunOptions(),
     report: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws(Failure) {
-    self.directory = try Files.absolute(directory)
+    self.directory = try Files.absolute(directory == "." ? "" : directory)
     (self.store, self.processes, self.options, self.report) = (store, processes, options, report)
     slots = Slots(options.jobs)
     index = RecordIndex(store)

@@ -1,0 +1,64 @@
+/// Which stage reads which, for people and for programs that draw.
+package struct PipelineGraph {
+  private let stages: [StageDeclaration]
+
+  package init(_ stages: [StageDeclaration]) { self.stages = stages }
+
+  /// One line a stage, inputs first: `trained (train-step) ← base, dataset: data, checkpoint: start`.
+  package var text: String {
+    stages.map { stage in
+      let inputs = stage.inputs.map { input in
+        let source = Self.name(of: input.source)
+        return input.role == source ? source : "\(input.role): \(source)"
+      }
+      return "\(stage.name) (\(stage.program))" + (inputs.isEmpty ? "" : " ← \(inputs.joined(separator: ", "))")
+    }.joined(separator: "\n")
+  }
+
+  /// Graphviz.
+  package var dot: String {
+    var lines = ["digraph pipeline {", "  rankdir=LR;", "  node [shape=box];"]
+    for stage in stages {
+      lines.append("  \(Self.quoted(stage.name)) [label=\(Self.quoted(stage.name + "\\n" + stage.program))];")
+    }
+    for (from, to, role) in edges {
+      lines.append("  \(Self.quoted(from)) -> \(Self.quoted(to)) [label=\(Self.quoted(role))];")
+    }
+    return (lines + ["}"]).joined(separator: "\n")
+  }
+
+  package var mermaid: String {
+    var lines = ["flowchart LR"]
+    var numbers: [String: Int] = [:]
+    for name in stages.map(\.name) + edges.map(\.from) where numbers[name] == nil { numbers[name] = numbers.count }
+    for (name, number) in numbers.sorted(by: { $0.value < $1.value }) {
+      let program = stages.first { $0.name == name }.map { "<br>\($0.program)" } ?? ""
+      lines.append("  s\(number)[\"\(Self.escaped(name))\(program)\"]")
+    }
+    for (from, to, role) in edges {
+      lines.append("  s\(numbers[from] ?? 0) -->|\(Self.escaped(role))| s\(numbers[to] ?? 0)")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private var edges: [(from: String, to: String, role: String)] {
+    stages.flatMap { stage in
+      stage.inputs.map { (Self.name(of: $0.source), stage.name, $0.role) }
+    }
+  }
+
+  private static func name(of source: StageDeclaration.Source) -> String {
+    switch source {
+    case .stage(let name): name
+    case .directory(let path): path
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "#quot;")
+  }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import Pipeline
+import StageSupport
+
+struct GraphCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "graph", abstract: "Print which stage reads which.")
+
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, dot, mermaid }
+
+  @OptionGroup var options: PipelineOptions
+  @Argument(help: "Stages to show, each with what it is made from; all when none is given.")
+  var stages: [String] = []
+  @Option(help: "How: text, dot (Graphviz) or mermaid.")
+  var format: Format = .text
+
+  func run() throws {
+    let graph = PipelineGraph(try options.pipeline().selection(stages))
+    switch format {
+    case .text: Console.printResult(graph.text)
+    case .dot: Console.printResult(graph.dot)
+    case .mermaid: Console.printResult(graph.mermaid)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Artifacts
+import Failures
+import Glibc
+import Pipeline
+import StageSupport
+
+/// What every question about a pipeline needs.
+struct PipelineOptions: ParsableArguments {
+  @Argument(help: "The pipeline file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
+  var file: String
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Give a variable of the pipeline another value; may be repeated.", valueName: "name=value"))
+  var settings: [String] = []
+
+  func pipeline() throws(Failure) -> PipelineFile {
+    var values: [(name: String, value: String)] = []
+    for setting in settings {
+      guard let equals = setting.firstIndex(of: "=") else {
+        throw Failure(.usage, "--set \(setting): expected NAME=VALUE")
+      }
+      values.append((String(setting[..<equals]), String(setting[setting.index(after: equals)...])))
+    }
+    let bytes = try Files.contents(of: file, limit: 1 << 20)
+    guard let yaml = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(.badData, "\(file): not valid UTF-8")
+    }
+    return try PipelineFile(yaml: yaml, path: file, settings: values)
+  }
+
+  /// The store beside the pipeline file, or the one that the environment names.
+  func store(_ pipeline: PipelineFile) throws(Failure) -> Store {
+    let named = Console.environment("RANDLORA_STORE").flatMap { $0.isEmpty ? nil : $0 }
+    return try Store(named ?? pipeline.directory + "/.randlora")
+  }
+
+  /// Finds out what a run would do.
+  func plan(
+    _ pipeline: PipelineFile, _ targets: [String], _ store: Store
+  ) async throws(Failure) -> [RunEvent] {
+    var options = RunOptions()
+    options.dryRun = true
+    let events = EventLog()
+    let build = try Build(
+      directory: pipeline.directory, store: store,
+      processes: LocalProcesses(siblings: SiblingProgram.directory), options: options, report: events.add)
+    let summary = try await build.run(try pipeline.selection(targets))
+    if let failure = events.firstFailure, summary.exitCode != 0 { throw failure }
+    return events.all
+  }
+}

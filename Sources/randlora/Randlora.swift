@@ -1,0 +1,43 @@
+import ArgumentParser
+import Failures
+import Glibc
+import StageSupport
+
+/// The runner: `randlora run FILE`, and `randlora STAGE …` for the program of that name beside it.
+@main struct Randlora: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "randlora",
+    abstract: "Run pipelines of stages: only what is out of date, from where it was interrupted.",
+    discussion: """
+      A pipeline file (YAML) names stages, the programs that make them and what they read. Results are kept by \
+      content beside the file (.randlora, or $RANDLORA_STORE), so nothing is done twice, wherever it comes from.
+
+      'randlora STAGE …' runs the stage program of that name, such as 'randlora train-step --help'.
+      """,
+    subcommands: [RunCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self])
+
+  static func main() async {
+    var arguments = Array(CommandLine.arguments.dropFirst())
+    if let word = arguments.first, !word.hasPrefix("-"), word != "help", !subcommandNames.contains(word) {
+      SiblingProgram(word).execute(Array(arguments.dropFirst()))
+    }
+    arguments = CommandLineArguments.normalized(arguments)
+    do {
+      var command = try parseAsRoot(arguments)
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let failure as Failure {
+      Console.standard(quiet: false).report(failure)
+      Glibc.exit(failure.kind.rawValue)
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  private static var subcommandNames: [String] {
+    configuration.subcommands.compactMap { $0.configuration.commandName }
+  }
+}

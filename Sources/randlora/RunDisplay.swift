@@ -1,0 +1,169 @@
+import Failures
+import Glibc
+import JSON
+import Pipeline
+import StageSupport
+import Synchronization
+
+/// What a person sees of a run: a line for what happened, and on a terminal a live line for every running stage.
+final class RunDisplay: Sendable {
+  private enum Form { case live, plain, json }
+
+  private struct State {
+    var running: [(label: RunEvent.Label, startedAt: Double, progress: StageProgress?)] = []
+    var liveLines = 0
+    var lastDrawn = 0.0
+    var lastPlain: [RunEvent.Label: Double] = [:]
+  }
+
+  private let form: Form
+  private let isQuiet: Bool
+  private let isDryRun: Bool
+  private let colored: Bool
+  private let state = Mutex(State())
+
+  init(json: Bool, quiet: Bool, dryRun: Bool) {
+    let isTerminal = isatty(STDERR_FILENO) == 1 && Console.environment("TERM") != "dumb"
+    form = json ? .json : isTerminal && !quiet ? .live : .plain
+    isQuiet = quiet
+    isDryRun = dryRun
+    colored = isTerminal && (Console.environment("NO_COLOR") ?? "").isEmpty
+  }
+
+  func show(_ event: RunEvent) {
+    if form == .json { Console.printResult(JSON.object(event.json).text(indent: 0)) }
+    state.withLock { state in
+      note(event, &state)
+      switch event {
+      case .failed(let label, let failure, let lines, let log):
+        print(failureLines(label, failure, lines, log), &state)
+      case .warned(let label, let text): print(["\(styled("warning:", "1;33")) \(label): \(text)"], &state)
+      default:
+        if !isQuiet, form != .json, let line = line(event, &state) { print([line], &state) }
+      }
+      redraw(&state, atOnce: !event.isProgress)
+    }
+  }
+
+  private func note(_ event: RunEvent, _ state: inout State) {
+    let now = Console.monotonicSeconds()
+    switch event {
+    case .started(let label, _): state.running.append((label, now, nil))
+    case .progress(let label, let progress):
+      if let index = state.running.firstIndex(where: { $0.label == label }) {
+        state.running[index].progress = progress
+      }
+    case .finished(let label, _, _), .interrupted(let label, _), .failed(let label, _, _, _):
+      state.running.removeAll { $0.label == label }
+    default: break
+    }
+  }
+
+  // MARK: - Lines
+
+  private func line(_ event: RunEvent, _ state: inout State) -> String? {
+    switch event {
+    case .wouldRun(let label, let reasons): return "would run \(label): \(text(reasons))"
+    case .waiting(let label, let holder): return "waiting   \(label): \(holder) is making it"
+    case .started(let label, let reasons):
+      return form == .plain ? "running   \(label): \(text(reasons))" : nil
+    case .progress(let label, let progress): return form == .plain ? plainProgress(label, progress, &state) : nil
+    case .finished(let label, _, let seconds):
+      return "\(styled("made", "32"))      \(label) in \(NumberText.fixed(seconds, decimals: 1)) s"
+    case .interrupted(let label, let step):
+      return "stopped   \(label)" + (step.map { ", kept at step \($0)" } ?? "")
+    case .skipped(let label, let cause): return "skipped   \(label): \(cause) was not made"
+    case .exported(let label, let path): return "exported  \(label) to \(path)"
+    case .reused, .failed, .warned: return nil
+    }
+  }
+
+  private func text(_ reasons: [RerunReason]) -> String { reasons.map(\.text).joined(separator: "; ") }
+
+  /// One line in ten seconds is enough for a log.
+  private func plainProgress(
+    _ label: RunEvent.Label, _ progress: StageProgress, _ state: inout State
+  ) -> String? {
+    let now = Console.monotonicSeconds()
+    let started = state.running.first { $0.label == label }?.startedAt ?? now
+    guard now - (state.lastPlain[label] ?? started) >= 10 else { return nil }
+    state.lastPlain[label] = now
+    return "          \(label) \(facts(progress))"
+  }
+
+  private func facts(_ progress: StageProgress) -> String {
+    var facts = ["\(progress.done)/\(progress.total) \(progress.unit)s"]
+    if let rate = progress.rate { facts.append("\(NumberText.short(rate))/s") }
+    if let left = progress.secondsLeft { facts.append("ETA \(NumberText.duration(seconds: left))") }
+    if let loss = progress.loss { facts.append("loss \(NumberText.short(loss))") }
+    return facts.joined(separator: "  ")
+  }
+
+  private func failureLines(
+    _ label: RunEvent.Label, _ failure: Failure, _ lines: [String], _ log: String?
+  ) -> [String] {
+    var result = ["\(styled("error:", "1;31")) \(label): \(failure.message)"]
+    if let hint = failure.hint { result.append("\(styled("hint:", "1")) \(hint)") }
+    result += lines.suffix(8).map { "  | \($0)" }
+    if let log { result.append("  log: \(log)") }
+    return result
+  }
+
+  private func styled(_ text: String, _ code: String) -> String {
+    colored ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+  }
+
+  // MARK: - The terminal
+
+  private func print(_ lines: [String], _ state: inout State) {
+    Console.writeAll(erased(&state) + lines.joined(separator: "\n") + "\n", to: STDERR_FILENO)
+  }
+
+  /// What takes the live lines away again.
+  private func erased(_ state: inout State) -> String {
+    defer { state.liveLines = 0 }
+    return state.liveLines == 0 ? "" : "\r\u{1B}[\(state.liveLines)A\u{1B}[J"
+  }
+
+  private func redraw(_ state: inout State, atOnce: Bool) {
+    let now = Console.monotonicSeconds()
+    guard form == .live, atOnce || now - state.lastDrawn >= 0.1 else { return }
+    state.lastDrawn = now
+    let erasure = erased(&state)
+    let lines = state.running.map { liveLine($0.label, $0.startedAt, $0.progress, now) }
+    state.liveLines = lines.count
+    Console.writeAll(erasure + lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO)
+  }
+
+  private func liveLine(
+    _ label: RunEvent.Label, _ startedAt: Double, _ progress: StageProgress?, _ now: Double
+  ) -> String {
+    var line = "\(label) "
+    if let progress {
+      let share = progress.total > 0 ? min(1, Double(progress.done) / Double(progress.total)) : 0
+      let filled = Int(share * 20)
+      line += "[\(String(repeating: "=", count: filled) + String(repeating: " ", count: 20 - filled))] "
+      line += facts(progress)
+    } else {
+      line += NumberText.duration(seconds: now - startedAt)
+    }
+    return String(line.prefix(terminalWidth - 1))
+  }
+
+  private var terminalWidth: Int {
+    var size = winsize()
+    guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  // MARK: - The end
+
+  func end(_ summary: RunSummary) {
+    if form == .json {
+      Console.printResult(JSON.object(summary.json).text(indent: 0))
+    } else if !isQuiet {
+      let made = "\(summary.ran) \(isDryRun ? "to run" : "made")"
+      Console.writeAll("\(made), \(summary.reused) up to date\n", to: STDERR_FILENO)
+    }
+  }
+}

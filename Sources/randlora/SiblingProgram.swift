@@ -1,0 +1,41 @@
+import Artifacts
+import Failures
+import Glibc
+import Pipeline
+import StageSupport
+
+/// A stage program, run in place of this one.
+struct SiblingProgram {
+  private let name: String
+
+  init(_ name: String) { self.name = name }
+
+  /// The directory of the runner's own executable.
+  static var directory: String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
+    defer { unsafe free(path) }
+    return Files.parent(of: unsafe String(cString: path))
+  }
+
+  /// Becomes the program; returns only if there is no such subcommand or program, to say so.
+  func execute(_ arguments: [String]) {
+    do throws(Failure) {
+      guard !name.contains("/") else { return }
+      let path = try LocalProcesses(siblings: Self.directory).locate(name)
+      unsafe withArguments([path] + arguments) { _ = unsafe execv(path, $0) }
+      throw Failure(.io, "cannot run \(path): \(errorText())")
+    } catch {
+      guard error.kind != .missingInput else { return }  // the parser names the subcommands
+      Console.standard(quiet: false).report(error)
+      Glibc.exit(error.kind.rawValue)
+    }
+  }
+
+  private func withArguments(
+    _ arguments: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Void
+  ) {
+    var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
+    unsafe body(&pointers)
+    for unsafe pointer in unsafe pointers { unsafe free(pointer) }
+  }
+}

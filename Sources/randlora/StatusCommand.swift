@@ -1,0 +1,28 @@
+import ArgumentParser
+import Artifacts
+import Failures
+import Pipeline
+import StageSupport
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show which stages are up to date, and why the others are not.")
+
+  @OptionGroup var options: PipelineOptions
+  @Argument(help: "Stages to look at, each with what it is made from; all when none is given.")
+  var stages: [String] = []
+
+  func run() async throws {
+    let pipeline = try options.pipeline()
+    var table = TextTable(.text("stage"), .text("state"), .text(""))
+    for event in try await options.plan(pipeline, stages, options.store(pipeline)) {
+      switch event {
+      case .reused(let label, let digest): table.add("\(label)", "up to date", String(digest.hex.prefix(12)))
+      case .wouldRun(let label, let reasons):
+        table.add("\(label)", "to run", reasons.map(\.text).joined(separator: "; "))
+      default: continue
+      }
+    }
+    Console.printResult(table.lines.joined(separator: "\n"))
+  }
+}
