@@ -26,7 +26,8 @@ struct Action: Sendable {
     for (role, artifact) in inputs { preimage.inputs[role] = artifact.digest }
     try self.init(
       label: label, interface: interface, executable: executable, preimage: preimage,
-      arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] } + parameters.flags(threads: threads),
+      arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
+        + parameters.flags(threads: threads),
       contents: contents.map(\.content))
   }
 

@@ -93,7 +93,8 @@ struct StageBinder {
       if case .stage(let name) = input.source, let kind = outputs[name], !expected.kinds.contains(kind) {
         let kinds = expected.kinds.map(\.rawValue).joined(separator: " or ")
         throw input.cursor.failure(
-          "the input '\(input.role)' of \(interface.name) must be a \(kinds), but '\(name)' makes a \(kind.rawValue)")
+          "the input '\(input.role)' of \(interface.name) must be a \(kinds), but '\(name)' makes a \(kind.rawValue)"
+        )
       }
     }
   }

@@ -97,10 +97,13 @@ package final class Build: Sendable {
     var summary = summary
     let state = state.withLock { $0 }
     for stage in stages {
-      if stage.interface.output == .evaluation, let output = summary.outputs.first(where: { $0.name == stage.name }) {
+      if stage.interface.output == .evaluation,
+        let output = summary.outputs.first(where: { $0.name == stage.name })
+      {
         summary.evaluations.append((RunEvent.Label(stage.name), output.digest))
       }
-      summary.evaluations += state.evaluations[stage.name] ?? []
+      let alongTheWay = state.evaluations[stage.name] ?? []
+      summary.evaluations += alongTheWay.sorted { ($0.label.step ?? 0) < ($1.label.step ?? 0) }
     }
     (summary.ran, summary.reused) = (state.ran, state.reused)
     let stopped = state.stopRequests > 0 ? Failure.Kind.interrupted.rawValue : 0
@@ -147,7 +150,8 @@ package final class Build: Sendable {
 
   /// Reports a failure and remembers the exit code of the first.
   func fail(
-    _ label: RunEvent.Label, _ failure: Failure, code: Int32? = nil, lastLines: [String] = [], log: String? = nil
+    _ label: RunEvent.Label, _ failure: Failure, code: Int32? = nil, lastLines: [String] = [],
+    log: String? = nil
   ) -> ActionOutcome {
     state.withLock { state in
       if !state.hasFailed { state.exitCode = code ?? failure.kind.rawValue }

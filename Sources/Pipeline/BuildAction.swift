@@ -117,8 +117,11 @@ extension Build {
     let seconds = Date().timeIntervalSince(startedAt)
     if former?.output != digest {
       if let former {
-        tell(.warned(action.label, "made \(digest.hex.prefix(12)) where \(former.output.hex.prefix(12)) was known: "
-          + "\(action.interface.name) is not deterministic"))
+        tell(
+          .warned(
+            action.label,
+            "made \(digest.hex.prefix(12)) where \(former.output.hex.prefix(12)) was known: "
+              + "\(action.interface.name) is not deterministic"))
       }
       let record = ActionRecord(
         preimage: action.preimage, name: action.label.stage, kind: artifact.kind, output: digest,

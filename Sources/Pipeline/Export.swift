@@ -20,7 +20,9 @@ struct Export {
     switch try FileStatus(destination, followingLinks: true) {
     case .missing: break
     case .directory:
-      if let there = try? Artifact.open(destination, memo: memo), there.digest == artifact.digest { return false }
+      if let there = try? Artifact.open(destination, memo: memo), there.digest == artifact.digest {
+        return false
+      }
       guard case .file = try FileStatus(destination + "/" + Manifest.fileName) else { throw occupied }
     case .file, .symbolicLink, .special: throw occupied
     }

@@ -11,7 +11,8 @@ package struct PipelineGraph {
         let source = Self.name(of: input.source)
         return input.role == source ? source : "\(input.role): \(source)"
       }
-      return "\(stage.name) (\(stage.program))" + (inputs.isEmpty ? "" : " ← \(inputs.joined(separator: ", "))")
+      return "\(stage.name) (\(stage.program))"
+        + (inputs.isEmpty ? "" : " ← \(inputs.joined(separator: ", "))")
     }.joined(separator: "\n")
   }
 
@@ -30,7 +31,9 @@ package struct PipelineGraph {
   package var mermaid: String {
     var lines = ["flowchart LR"]
     var numbers: [String: Int] = [:]
-    for name in stages.map(\.name) + edges.map(\.from) where numbers[name] == nil { numbers[name] = numbers.count }
+    for name in stages.map(\.name) + edges.map(\.from) where numbers[name] == nil {
+      numbers[name] = numbers.count
+    }
     for (name, number) in numbers.sorted(by: { $0.value < $1.value }) {
       let program = stages.first { $0.name == name }.map { "<br>\($0.program)" } ?? ""
       lines.append("  s\(number)[\"\(Self.escaped(name))\(program)\"]")

@@ -23,8 +23,10 @@ package enum RerunReason: Sendable, Equatable {
     case .resultLost(let digest): "its result \(digest.hex.prefix(12)) is gone or damaged"
     case .revisionChanged(let old, let new): "revision of the program changed: \(old) → \(new)"
     case .programChanged(let old, let new): "program changed: \(old) → \(new)"
-    case .parameterChanged(let name, let old, let new): "\(name) changed: \(Self.text(old)) → \(Self.text(new))"
-    case .inputChanged(let role, let old, let new): "input '\(role)' changed: \(Self.text(old)) → \(Self.text(new))"
+    case .parameterChanged(let name, let old, let new):
+      "\(name) changed: \(Self.text(old)) → \(Self.text(new))"
+    case .inputChanged(let role, let old, let new):
+      "input '\(role)' changed: \(Self.text(old)) → \(Self.text(new))"
     case .contentChanged(let name): "content of '\(name)' changed"
     case .inputPending(let name): "'\(name)' will be made anew"
     case .stepsMissing(let from, let to):

@@ -32,7 +32,9 @@ struct StageExpansion {
       for name in try references(of: entry.value) {
         if let other = cells[name] { matrix.join(other) }
       }
-      if matrix.cells.isEmpty { throw entry.cursor.failure("the stage's inputs have no matrix cell in common") }
+      if matrix.cells.isEmpty {
+        throw entry.cursor.failure("the stage's inputs have no matrix cell in common")
+      }
       cells[entry.name] = matrix.cells
       for cell in matrix.cells {
         declarations.append(try declaration(entry.name, entry.cursor, members, cell: cell, cells: cells))
@@ -143,7 +145,9 @@ struct StageExpansion {
     _ cursor: YAMLCursor, _ scope: StageScope
   ) throws(Failure) -> StageDeclaration.Evaluation? {
     if case .text(let text) = cursor.content {
-      guard ["true", "false"].contains(text) else { throw cursor.failure("expected true, false or a mapping") }
+      guard ["true", "false"].contains(text) else {
+        throw cursor.failure("expected true, false or a mapping")
+      }
       if text == "false" { return nil }
       return StageDeclaration.Evaluation(program: "evaluate", inputs: [], parameters: [], cursor: cursor)
     }

@@ -28,7 +28,8 @@ struct StageParameters: Sendable {
       }
       if interface.segmented, argument.name == "steps" {
         throw argument.nameCursor.failure(
-          "'steps' is decided by the runner", hint: "give max-steps or num-epochs, and save-step for its pieces")
+          "'steps' is decided by the runner",
+          hint: "give max-steps or num-epochs, and save-step for its pieces")
       }
       guard let parameter = interface.parameter(argument.name) else {
         throw Self.unknown(argument, in: interface)
@@ -37,16 +38,21 @@ struct StageParameters: Sendable {
       given.append((parameter, value))
     }
     let order = interface.parameters.map(\.name)
-    given.sort { (order.firstIndex(of: $0.parameter.name) ?? 0) < (order.firstIndex(of: $1.parameter.name) ?? 0) }
+    given.sort {
+      (order.firstIndex(of: $0.parameter.name) ?? 0) < (order.firstIndex(of: $1.parameter.name) ?? 0)
+    }
   }
 
   private mutating func read(runnerArgument argument: StageDeclaration.Argument) throws(Failure) {
     guard let value = try argument.value(as: .integer, directory: "")?.integerValue else { return }
-    guard value > 0 else { throw argument.cursor.failure("'\(argument.name)' must be at least 1, found \(value)") }
+    guard value > 0 else {
+      throw argument.cursor.failure("'\(argument.name)' must be at least 1, found \(value)")
+    }
     if argument.name == "save-step" { saveStep = value } else { evaluationStep = value }
   }
 
-  private static func unknown(_ argument: StageDeclaration.Argument, in interface: StageInterface) -> Failure {
+  private static func unknown(_ argument: StageDeclaration.Argument, in interface: StageInterface) -> Failure
+  {
     if interface.inputs.contains(where: { $0.role == argument.name }) {
       return argument.nameCursor.failure(
         "'\(argument.name)' is an input of \(interface.name)", hint: "write it beside 'with', naming a stage")

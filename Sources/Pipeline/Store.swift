@@ -110,7 +110,9 @@ package struct Store: Sendable {
   /// A clean directory for the stage to write to. Only what an interrupted call left to go on from is kept.
   func prepareWork(_ key: Digest) throws(Failure) {
     let work = workPath(key)
-    for name in (try? Files.names(in: work)) ?? [] where name != "out.partial" { Files.remove("\(work)/\(name)") }
+    for name in (try? Files.names(in: work)) ?? [] where name != "out.partial" {
+      Files.remove("\(work)/\(name)")
+    }
     try Files.makeDirectories(work)
   }
 

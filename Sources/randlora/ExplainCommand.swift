@@ -15,7 +15,9 @@ struct ExplainCommand: AsyncParsableCommand {
   func run() async throws {
     let pipeline = try options.pipeline()
     let store = try options.store(pipeline)
-    let selected = pipeline.stages.filter { stages.isEmpty || stages.contains($0.name) || stages.contains($0.family) }
+    let selected = pipeline.stages.filter {
+      stages.isEmpty || stages.contains($0.name) || stages.contains($0.family)
+    }
     for event in try await options.plan(pipeline, stages, store) {
       switch event {
       case .reused(let label, let digest) where isSelected(label, selected):

@@ -7,7 +7,8 @@ import StageSupport
 
 struct LogCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "log", abstract: "List what was made, when and how long it took; with a stage, also where its logs are.")
+    commandName: "log",
+    abstract: "List what was made, when and how long it took; with a stage, also where its logs are.")
 
   @OptionGroup var options: PipelineOptions
   @Argument(help: "The stage; all when none is given.")

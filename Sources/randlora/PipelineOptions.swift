@@ -12,7 +12,8 @@ struct PipelineOptions: ParsableArguments {
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Give a variable of the pipeline another value; may be repeated.", valueName: "name=value"))
+    help: ArgumentHelp(
+      "Give a variable of the pipeline another value; may be repeated.", valueName: "name=value"))
   var settings: [String] = []
 
   func pipeline() throws(Failure) -> PipelineFile {

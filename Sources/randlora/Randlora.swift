@@ -14,7 +14,9 @@ import StageSupport
 
       'randlora STAGE …' runs the stage program of that name, such as 'randlora train-step --help'.
       """,
-    subcommands: [RunCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self])
+    subcommands: [
+      RunCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self,
+    ])
 
   static func main() async {
     var arguments = Array(CommandLine.arguments.dropFirst())

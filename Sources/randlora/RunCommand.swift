@@ -23,7 +23,8 @@ struct RunCommand: AsyncParsableCommand {
   var jobs: Int = 1
   @Flag(name: [.customShort("n"), .long], help: "Say what would run and why, and run nothing.")
   var dryRun = false
-  @Flag(name: [.short, .long], help: "After a failure, go on with the stages that do not need the failed one.")
+  @Flag(
+    name: [.short, .long], help: "After a failure, go on with the stages that do not need the failed one.")
   var keepGoing = false
   @Option(parsing: .singleValue, help: "Run this stage even if its result is known; may be repeated.")
   var force: [String] = []
@@ -47,7 +48,8 @@ struct RunCommand: AsyncParsableCommand {
     let store = try options.store(pipeline)
     let build = try Build(
       directory: pipeline.directory, store: store,
-      processes: LocalProcesses(siblings: SiblingProgram.directory), options: runOptions, report: display.show)
+      processes: LocalProcesses(siblings: SiblingProgram.directory), options: runOptions, report: display.show
+    )
     StopSignals.listen { build.stop() }
     let summary = try await build.run(selection)
     display.end(summary)

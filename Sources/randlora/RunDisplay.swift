@@ -67,7 +67,8 @@ final class RunDisplay: Sendable {
     case .waiting(let label, let holder): return "waiting   \(label): \(holder) is making it"
     case .started(let label, let reasons):
       return form == .plain ? "running   \(label): \(text(reasons))" : nil
-    case .progress(let label, let progress): return form == .plain ? plainProgress(label, progress, &state) : nil
+    case .progress(let label, let progress):
+      return form == .plain ? plainProgress(label, progress, &state) : nil
     case .finished(let label, _, let seconds):
       return "\(styled("made", "32"))      \(label) in \(NumberText.fixed(seconds, decimals: 1)) s"
     case .interrupted(let label, let step):

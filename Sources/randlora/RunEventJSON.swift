@@ -10,9 +10,11 @@ extension RunEvent {
   var json: JSONObject {
     switch self {
     case .reused(let label, let digest): return Self.object("reused", label, ["output": .string(digest.hex)])
-    case .wouldRun(let label, let reasons): return Self.object("would-run", label, ["reasons": Self.json(reasons)])
+    case .wouldRun(let label, let reasons):
+      return Self.object("would-run", label, ["reasons": Self.json(reasons)])
     case .waiting(let label, let holder): return Self.object("waiting", label, ["holder": .string(holder)])
-    case .started(let label, let reasons): return Self.object("started", label, ["reasons": Self.json(reasons)])
+    case .started(let label, let reasons):
+      return Self.object("started", label, ["reasons": Self.json(reasons)])
     case .progress(let label, let progress):
       var object: JSONObject = ["done": .integer(progress.done), "total": .integer(progress.total)]
       object["unit"] = .string(progress.unit)

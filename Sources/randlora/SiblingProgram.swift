@@ -36,6 +36,6 @@ struct SiblingProgram {
   ) {
     var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
     unsafe body(&pointers)
-    for unsafe pointer in unsafe pointers { unsafe free(pointer) }
+    for unsafepointer in unsafe pointers { unsafe free(pointer) }
   }
 }

@@ -5,8 +5,10 @@ import Pipeline
 import Synchronization
 import Testing
 
-private let everything = ["import-base", "prepare-data", "init-adapter", "train-step +4", "train-step +4",
-  "train-step +2", "evaluate"]
+private let everything = [
+  "import-base", "prepare-data", "init-adapter", "train-step +4", "train-step +4",
+  "train-step +2", "evaluate",
+]
 
 @Test func aSecondRunDoesNothing() async throws {
   let work = try Workspace()
@@ -65,8 +67,12 @@ private let everything = ["import-base", "prepare-data", "init-adapter", "train-
   try await work.run()
   _ = work.programs.takeCalls()
   let explicit = Workspace.pipeline
-    .replacingOccurrences(of: "data-path: data.jsonl", with: "data_path: ./data.jsonl, cutoff_len: 256, verbose: true")
-    .replacingOccurrences(of: "rank: \"${rank}\"", with: "rank: 8, target-modules: [k_proj, v_proj], alpha: ~")
+    .replacingOccurrences(
+      of: "data-path: data.jsonl", with: "data_path: ./data.jsonl, cutoff_len: 256, verbose: true"
+    )
+    .replacingOccurrences(
+      of: "rank: \"${rank}\"", with: "rank: 8, target-modules: [k_proj, v_proj], alpha: ~"
+    )
     .replacingOccurrences(of: "save-step: 4", with: "save-step: 4, schedule: constant, threads: 3")
   try await work.run(explicit)
   #expect(work.programs.takeCalls() == [])

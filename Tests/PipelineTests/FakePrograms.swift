@@ -50,7 +50,9 @@ final class FakePrograms: StageProcesses {
     if arguments[0] == "--plan" {
       return Array("{\"total_steps\": \(flags.integer("max-steps") ?? 10)}".utf8)
     }
-    if arguments[0] == "--influences" { return try Self.influences(flags, at: Int(arguments[1]) ?? 0).canonical }
+    if arguments[0] == "--influences" {
+      return try Self.influences(flags, at: Int(arguments[1]) ?? 0).canonical
+    }
     let revision = state.withLock { $0.revisions[executable] ?? 1 }
     let text = Self.descriptions[executable] ?? "{}"
     return Array("{\"name\":\"\(executable)\",\"revision\":\(revision),\(text)}".utf8)
@@ -135,12 +137,15 @@ final class FakePrograms: StageProcesses {
       try publish(.dataset, flags, content: content, Sections.dataset)
     case "init-adapter":
       let content = Array("rank \(flags.integer("rank") ?? 32) \(flags["target-modules"] ?? "")".utf8)
-      try publish(.checkpoint, flags, content: content, Sections.checkpoint(step: 0, try digest("base", flags)))
+      try publish(
+        .checkpoint, flags, content: content, Sections.checkpoint(step: 0, try digest("base", flags)))
     case "train-step": return try train(flags)
     case "evaluate":
       let state = try flags["checkpoint"].map { path throws(Failure) in try Artifact.open(path, memo: memo) }
-      try publish(.evaluation, flags, content: [], Sections.evaluation(
-        state, base: try digest("base", flags), dataset: try digest("dataset", flags)))
+      try publish(
+        .evaluation, flags, content: [],
+        Sections.evaluation(
+          state, base: try digest("base", flags), dataset: try digest("dataset", flags)))
     default: throw Failure(.internal, "no program \(program)")
     }
     return true
@@ -214,7 +219,8 @@ enum Sections {
   ]
 
   static let dataset: JSONObject = [
-    "tokenizer_sha256": nil, "vocab_size": 7, "recipe": [:], "special_tokens": ["bos": nil, "eos": nil, "pad": nil],
+    "tokenizer_sha256": nil, "vocab_size": 7, "recipe": [:],
+    "special_tokens": ["bos": nil, "eos": nil, "pad": nil],
     "train": split, "validation": split, "sources": [],
   ]
 

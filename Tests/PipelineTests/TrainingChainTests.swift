@@ -25,7 +25,9 @@ private func pipeline(_ with: String, _ more: String = "") -> String {
   let work = try Workspace()
   try await work.run()
   _ = work.programs.takeCalls()
-  #expect(try await work.plan(pipeline("max-steps: 14, save-step: 6")).first == "trained@14: goes on from step 10 to 14")
+  #expect(
+    try await work.plan(pipeline("max-steps: 14, save-step: 6")).first
+      == "trained@14: goes on from step 10 to 14")
   let extended = try await work.run(pipeline("max-steps: 14, save-step: 6"))
   #expect(work.programs.takeCalls() == ["train-step +2", "train-step +2", "evaluate"])
   let other = try Workspace()
@@ -83,7 +85,8 @@ private func pipeline(_ with: String, _ more: String = "") -> String {
     work.programs.takeCalls().filter { $0.hasPrefix("train") } == [
       "train-step +4", "train-step +1", "train-step +3", "train-step +2",
     ])
-  #expect(first.evaluations.map(\.label.description) == ["trained.evaluate@5", "trained.evaluate@10", "after"])
+  #expect(
+    first.evaluations.map(\.label.description) == ["trained.evaluate@5", "trained.evaluate@10", "after"])
   #expect(first.evaluations[1].digest == first.evaluations[2].digest)
   let again = try await work.run(pipeline("max-steps: 10, eval-step: 5", "    evaluate: {dataset: data}\n"))
   #expect(work.programs.takeCalls() == [])
@@ -97,13 +100,17 @@ private func pipeline(_ with: String, _ more: String = "") -> String {
 
 @Test func aStageThatStartsFromATrainedStateGoesOnFromItsStep() async throws {
   let work = try Workspace()
-  let yaml = Workspace.pipeline + """
+  let yaml =
+    Workspace.pipeline + """
 
-      longer: {stage: train-step, base: base, dataset: data, checkpoint: trained, with: {max-steps: 13, save-step: 4}}
-    """
+        longer: {stage: train-step, base: base, dataset: data, checkpoint: trained, with: {max-steps: 13, save-step: 4}}
+      """
   let summary = try await work.run(yaml)
   #expect(summary.exitCode == 0)
-  #expect(work.programs.takeCalls().suffix(3).filter { $0.hasPrefix("train") } == ["train-step +2", "train-step +1"])
+  #expect(
+    work.programs.takeCalls().suffix(3).filter { $0.hasPrefix("train") } == [
+      "train-step +2", "train-step +1",
+    ])
 }
 
 @Test func aStageThatReachesAnotherStepIsRefused() async throws {
@@ -123,7 +130,8 @@ private struct Overreaching: StageProcesses {
 
   func locate(_ program: String) throws(Failure) -> String { try programs.locate(program) }
   func signal(_ number: Int32) {}
-  func answer(_ executable: String, _ arguments: [String], directory: String) async throws(Failure) -> [UInt8] {
+  func answer(_ executable: String, _ arguments: [String], directory: String) async throws(Failure) -> [UInt8]
+  {
     try await programs.answer(executable, arguments, directory: directory)
   }
   func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {

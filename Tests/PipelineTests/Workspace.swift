@@ -44,7 +44,8 @@ final class Workspace: Sendable {
     """
 
   @discardableResult func run(
-    _ yaml: String = Workspace.pipeline, targets: [String] = [], set settings: [(name: String, value: String)] = [],
+    _ yaml: String = Workspace.pipeline, targets: [String] = [],
+    set settings: [(name: String, value: String)] = [],
     options: RunOptions = RunOptions(), processes: (any StageProcesses)? = nil
   ) async throws -> RunSummary {
     events.withLock { $0 = [] }
