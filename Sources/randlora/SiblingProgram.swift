@@ -36,6 +36,6 @@ struct SiblingProgram {
   ) {
     var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
     unsafe body(&pointers)
-    for unsafepointer in unsafe pointers { unsafe free(pointer) }
+    unsafe pointers.forEach { unsafe free($0) }
   }
 }
