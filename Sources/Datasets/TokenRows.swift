@@ -31,8 +31,10 @@ package struct TokenRows: Sendable {
   package init(_ path: String, vocabularySize: Int) throws(Failure) {
     let file = try SafeTensors(path)
     let stored = try file.tensor("row_offsets", dtype: .i64)
-    offsets = unsafe UnsafeBufferPointer(start: stored.bytes.assumingMemoryBound(to: Int64.self), count: stored.count)
-      .map { Int($0) }
+    offsets = unsafe UnsafeBufferPointer(
+      start: stored.bytes.assumingMemoryBound(to: Int64.self), count: stored.count
+    )
+    .map { Int($0) }
     let tokens = offsets.last ?? 0
     guard offsets.first == 0, zip(offsets, offsets.dropFirst()).allSatisfy({ $0 < $1 }) else {
       throw Failure(.badData, "\(path): the tensor 'row_offsets' does not rise from 0")
@@ -44,7 +46,8 @@ package struct TokenRows: Sendable {
     let all = unsafe UnsafeBufferPointer(start: ids.bytes.assumingMemoryBound(to: Int32.self), count: tokens)
     if let position = unsafe all.firstIndex(where: { $0 < 0 || Int($0) >= vocabularySize }) {
       throw Failure(
-        .badData, "\(path): the token \(unsafe all[position]) at position \(position) is outside the vocabulary "
+        .badData,
+        "\(path): the token \(unsafe all[position]) at position \(position) is outside the vocabulary "
           + "(0 to \(vocabularySize - 1))")
     }
   }

@@ -1,0 +1,205 @@
+import Datasets
+import Failures
+import JSON
+import Testing
+
+private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervised).filter(\.1).map(\.0) }
+
+@Test func aTextIsOneBOSTheTextAndOneEOS() throws {
+  let prepared = try Prepared(#"{"text":"xy"}"#)
+  #expect(
+    prepared.train == [TokenRow(ids: [0, id("x"), id("y"), 1], supervised: [false, true, true, true])])
+  #expect(prepared.validation.isEmpty)
+  #expect(prepared.summary.train.json["supervised_tokens"] == 3)
+  #expect(prepared.summary.sourceRows == [1])
+}
+
+@Test func specialTokensThatTheTextHasAreNotDoubled() throws {
+  let prepared = try Prepared(#"{"text":"<s>xy</s>"}"#)
+  #expect(prepared.train.map(\.ids) == [[0, id("x"), id("y"), 1]])
+  #expect(prepared.train[0].supervised == [false, true, true, true])
+}
+
+@Test func aTokenizerWithoutBOSGivesRowsWithoutOne() throws {
+  let configuration = #"{"bos_token":"<s>","eos_token":"</s>","add_bos_token":false}"#
+  let prepared = try Prepared(#"{"text":"xy"}"#, configuration: configuration)
+  #expect(prepared.train == [TokenRow(ids: [id("x"), id("y"), 1], supervised: [false, true, true])])
+}
+
+@Test func theAnswerAndItsEOSAreLearnedAndThePromptIsNot() throws {
+  let data = #"{"instruction":"Do.","input":"","output":"ok"}"#
+  let prepared = try Prepared(data)
+  #expect(supervised(prepared.train[0]) == [id("o"), id("k"), 1])
+  let preview = prepared.summary.preview[0]
+  #expect(preview.stretches.map(\.text) == ["<s>### Instruction:\nDo.\n\n### Response:\n", "ok</s>"])
+  #expect(preview.stretches.map(\.isSupervised) == [false, true])
+  let all = try Prepared(data) { $0.trainsOnInputs = true }
+  #expect(all.train[0].supervised == prepared.train[0].ids.indices.map { $0 > 0 })
+}
+
+@Test func targetsAreFoundByPlaceAndNotById() throws {
+  // The answer is the prompt's own words, and holds the end token as text.
+  let data = #"{"instruction":"ok </s>","output":"ok </s>!"}"#
+  let prepared = try Prepared(data)
+  #expect(supervised(prepared.train[0]) == [id("o"), id("k"), id(" "), 1, id("!"), 1])
+}
+
+@Test func aTokenAcrossTheBoundaryIsNotLearnedAndReported() throws {
+  // The newline that ends the prompt and the answer's first letter are one token.
+  let prepared = try Prepared(#"{"instruction":"Do.","output":"cd"}"#)
+  #expect(supervised(prepared.train[0]) == [id("d"), 1])
+  #expect(
+    prepared.summary.warnings
+      == ["in 1 rows a token reaches from the prompt into the answer; it is not learned"])
+}
+
+@Test func promptsReadAsTheirStyleSays() throws {
+  let alpaca = try Prepared(#"{"instruction":"I","input":"X","output":"O"}"#) { $0.promptStyle = .alpaca }
+  #expect(
+    alpaca.summary.preview[0].stretches[0].text
+      == "<s>Below is an instruction that describes a task, paired with an input that provides further context. "
+      + "Write a response that appropriately completes the request.\n\n"
+      + "### Instruction:\nI\n\n### Input:\nX\n\n### Response:\n")
+  #expect(
+    PromptStyle.alpaca.prompt(instruction: "I", input: "")
+      == "Below is an instruction that describes a task. "
+      + "Write a response that appropriately completes the request.\n\n### Instruction:\nI\n\n### Response:\n"
+  )
+  #expect(
+    PromptStyle.plain.prompt(instruction: "I", input: "X")
+      == "### Instruction:\nI\n\n### Input:\nX\n\n### Response:\n")
+}
+
+@Test func longRowsAreCutWithoutEOSAndRowsWithoutTargetsAreLeftOut() throws {
+  let data = #"""
+    {"text":"uvwxy"}
+    {"text":"xy"}
+    {"text":""}
+    """#
+  let prepared = try Prepared(data) { $0.cutoffLength = 4 }
+  #expect(prepared.train.map(\.ids) == [[0, id("u"), id("v"), id("w")], [0, id("x"), id("y"), 1]])
+  let counts: JSONObject = [
+    "rows": 2, "tokens": 8, "supervised_tokens": 6, "truncated_rows": 1, "dropped_rows": 1, "longest_row": 4,
+  ]
+  #expect(prepared.summary.train.json == counts)
+  // Only the end token does not fit.
+  let exact = try Prepared(#"{"text":"xyz"}"#) { $0.cutoffLength = 4 }
+  #expect(exact.train.map(\.ids) == [[0, id("x"), id("y"), id("z")]])
+  #expect(exact.summary.train.truncatedRows == 1)
+  let open = try Prepared(#"{"text":"xyz"}"#) { ($0.cutoffLength, $0.addsEOS) = (4, false) }
+  #expect((open.train.map(\.ids) == exact.train.map(\.ids)) && open.summary.train.truncatedRows == 0)
+}
+
+@Test func tokenRowsAreTakenAsTheyAre() throws {
+  let data = #"""
+    {"input_ids":[5,6,7]}
+    {"input_ids":[5,6,7,8],"labels":[-100,-100,7,8]}
+    {"input_ids":[5,6],"labels":[5,-100]}
+    """#
+  let prepared = try Prepared(data, tokenizer: nil, vocabularySize: 9) { $0.cutoffLength = 3 }
+  #expect(prepared.summary.isPretokenized)
+  #expect(
+    prepared.train == [
+      TokenRow(ids: [5, 6, 7], supervised: [false, true, true]),
+      TokenRow(ids: [5, 6, 7], supervised: [false, false, true]),
+    ])
+  #expect((prepared.summary.train.truncatedRows, prepared.summary.train.droppedRows) == (1, 1))
+  #expect(prepared.summary.preview[0].stretches.map(\.text) == ["5", " 6 7"])
+}
+
+@Test func validationRowsAreChosenBySeedAndKeepTheirOrder() throws {
+  let data = (0..<20).map { "{\"text\":\"row \($0)\"}" }.joined(separator: "\n")
+  let prepare = { (seed: Int, size: DatasetOptions.ValidationSize) in
+    try Prepared(data) { ($0.seed, $0.validationSize) = (seed, size) }
+  }
+  let (first, again) = (try prepare(1, .rows(5)), try prepare(1, .fraction(0.25)))
+  #expect((first.train.count, first.validation.count) == (15, 5))
+  #expect((first.train, first.validation) == (again.train, again.validation))
+  #expect(try prepare(2, .rows(5)).validation != first.validation)
+  let whole = try Prepared(data).train
+  #expect(first.validation == whole.filter(first.validation.contains))
+  #expect(first.train == whole.filter { !first.validation.contains($0) })
+  // Chosen rows are spread over the file.
+  #expect(whole.indices.filter { first.validation.contains(whole[$0]) } == [4, 5, 10, 13, 15])
+}
+
+@Test func aFileOfItsOwnGivesTheValidationRows() throws {
+  let prepared = try Prepared(#"{"text":"x"}"#, validation: "{\"text\":\"y\"}\n{\"text\":\"z\"}")
+  #expect(prepared.validation.map(\.ids) == [[0, id("y"), 1], [0, id("z"), 1]])
+  #expect(prepared.summary.sourceRows == [1, 2])
+}
+
+@Test func theSameInputsGiveTheSameBytes() throws {
+  let (first, second) = (try Workplace(), try Workplace())
+  let data = (0..<50).map { "{\"instruction\":\"\($0)\",\"output\":\"\($0 * $0)\"}" }.joined(separator: "\n")
+  for workplace in [first, second] { _ = try Prepared(data, in: workplace) { $0.validationSize = .rows(7) } }
+  for file in ["train.safetensors", "validation.safetensors"] {
+    #expect(try first.bytes(file) == second.bytes(file))
+  }
+}
+
+@Test func theRecipeNamesEveryOption() {
+  var options = DatasetOptions()
+  options.validationSize = .fraction(0.5)
+  let recipe: JSONObject = [
+    "prompt_style": "alpaca", "cutoff_len": 512, "train_on_inputs": false, "add_eos": true,
+    "text_separator": nil,
+    "val_set_size": 0.5, "seed": 0,
+  ]
+  #expect(options.recipe == recipe)
+}
+
+@Test func progressIsReportedAndCanEndTheWork() throws {
+  let workplace = try Workplace()
+  let data = (0..<600).map { "{\"input_ids\":[1,\($0)]}" }.joined(separator: "\n")
+  let path = try workplace.write(data, to: "data.jsonl")
+  let preparation = try DatasetPreparation(DatasetOptions(), tokenizer: nil, vocabularySize: 600)
+  var rows: [Int] = []
+  let run = { (stop: Bool) in
+    try preparation.run(
+      dataPath: path, trainFile: workplace.path("train"), validationFile: workplace.path("validation")
+    ) { progress throws(Failure) in
+      rows.append(progress.rows)
+      #expect(progress.bytes <= progress.totalBytes && progress.totalBytes == data.utf8.count)
+      if stop { throw Failure(.interrupted, "stopped") }
+    }
+  }
+  _ = try run(false)
+  #expect(rows == [256, 512, 600])
+  #expect(message { try run(true) } == "interrupted: stopped")
+}
+
+@Test func optionsOutOfRangeAreRefused() {
+  let refusal = { (change: @escaping (inout DatasetOptions) -> Void) in
+    message { try Prepared(#"{"text":"x"}"#, options: change) }
+  }
+  #expect(refusal { $0.cutoffLength = 1 } == "usage: the cutoff length must be at least 2 tokens, found 1")
+  #expect(refusal { $0.textSeparator = "" } == "usage: the text separator is empty")
+  for size in [DatasetOptions.ValidationSize.rows(-1), .fraction(1), .fraction(-0.1), .fraction(.nan)] {
+    #expect(
+      refusal { $0.validationSize = size }.hasPrefix(
+        "usage: the validation set's size must be a number of rows"))
+  }
+  #expect(
+    refusal { $0.validationSize = .rows(1) }
+      == "data.jsonl: 1 validation rows leave nothing of 1 rows to train on")
+  let both = message { try Prepared(#"{"text":"x"}"#, validation: "{}") { $0.validationSize = .rows(1) } }
+  #expect(both.hasPrefix("usage: validation rows come from a file of their own or are taken from the data"))
+}
+
+@Test func whatTheTokenizerCannotGiveIsSaid() {
+  #expect(
+    message { try Prepared(#"{"text":"x"}"#, configuration: "{}") }
+      == "the tokenizer has no EOS token (eos_token of tokenizer_config.json)")
+  #expect(
+    message { try Prepared(#"{"text":"x"}"#, tokenizer: nil) }
+      == "missingInput: data.jsonl:1: the base has no tokenizer.json to turn text into tokens")
+  #expect(
+    message { try Prepared("{\"text\":\"x\"}\n{\"text\":\"x~\"}", vocabularySize: 97) }
+      == "data.jsonl:2: the tokenizer makes the token 97, which is outside the model's vocabulary (0 to 96)")
+  let (token, text) = (#"{"SpecialToken":{"id":"<s>","type_id":0}}"#, #"{"Sequence":{"id":"A","type_id":0}}"#)
+  let suffix = asciiTokenizer.replacing("\(token),\n\(text)", with: "\(text),\n\(token)")
+  #expect(
+    message { try Prepared(#"{"text":"x"}"#, tokenizer: suffix) }
+      == "the tokenizer puts the token 0, which is not its EOS, after every text")
+}
