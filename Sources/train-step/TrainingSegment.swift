@@ -79,6 +79,7 @@ struct TrainingSegment {
       bar.update(step.step, [("loss", step.loss), ("lr", step.learningRate)])
     }
     bar.finish()
+    if trainer.state.step == start { try Interruption.check() }
     try publish(trainer, metrics: metrics)
   }
 
