@@ -1,4 +1,4 @@
-import Checkpoint
+package import Checkpoint
 package import Tensor
 
 /// An adapter at work: one update a module, under parameters that change only between `refresh` calls.
@@ -12,19 +12,25 @@ package final class ActiveAdapter: Sendable {
   /// - Parameters:
   ///   - plan: how many tokens will share one set of parameters.
   ///   - training: whether gradients are wanted.
-  package init(_ adapter: Adapter, plan: UpdatePlan, training: Bool) {
+  ///   - frozen: the weight of a module, for updates to be folded into; it goes unused in training with dropout.
+  package init(
+    _ adapter: Adapter, plan: UpdatePlan, training: Bool, frozen: ((LinearModule) -> StoredTensor)? = nil
+  ) {
     self.adapter = adapter
     let gradient = training ? Tensor(adapter.parameters.count) : nil
     self.gradient = gradient
     var updates: [LinearUpdate] = []
     var refreshers: [RandLoRAUpdate] = []
-    for index in adapter.layout.modules.indices {
+    let folds = !training || adapter.configuration.dropout == 0
+    for (index, module) in adapter.layout.modules.enumerated() {
       switch adapter.configuration.method {
       case .lora:
         updates.append(LinearUpdate(index: index, form: .factors(adapter.lowRank(index, gradient: gradient))))
       case .randlora:
         guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
-        let update = RandLoRAUpdate(adapter, bases: bases, module: index, plan: plan, training: training)
+        let update = RandLoRAUpdate(
+          adapter, bases: bases, module: index, plan: plan, training: training,
+          frozen: folds ? frozen?(module) : nil)
         updates.append(LinearUpdate(index: index, form: update.form))
         refreshers.append(update)
       }
@@ -59,7 +65,7 @@ package final class ActiveAdapter: Sendable {
     case .randlora:
       guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
       let update = RandLoRAUpdate(
-        adapter, bases: bases, module: index, plan: UpdatePlan(tokens: .max >> 32), training: false)
+        adapter, bases: bases, module: index, plan: UpdatePlan(tokens: .max >> 32), training: false, frozen: nil)
       update.refresh(adapter)
       guard case .delta(let delta) = update.form else { preconditionFailure("planned as a delta weight") }
       return delta.weight

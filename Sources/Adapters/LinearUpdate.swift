@@ -5,11 +5,17 @@ package import Tensor
 ///
 /// Two forms serve both methods. As *two factors*, `ΔW = s · second · first`: LoRA's B·A, or RandLoRA's bases and
 /// scaled bases. As a *delta weight*, ΔW itself, formed once and used by every token: cheaper for RandLoRA as soon
-/// as an optimiser step has more than a few hundred tokens (`UpdatePlan`).
+/// as an optimiser step has more than a few hundred tokens (`UpdatePlan`). Without dropout both see the same input,
+/// so ΔW is folded into the frozen weight and costs the forward pass nothing.
 package final class LinearUpdate: Sendable {
   /// Which linear layer this is, as dropout is keyed by it.
   package let index: Int
   let form: Form
+
+  /// Whether the update stands for the whole layer, its frozen weight included.
+  package var includesWeight: Bool {
+    if case .delta(let delta) = form { delta.frozen != nil } else { false }
+  }
 
   enum Form: Sendable {
     case delta(DeltaWeight)
@@ -59,9 +65,11 @@ package final class LinearUpdate: Sendable {
   }
 }
 
-/// ΔW (out, in) as one matrix, with its gradient.
+/// ΔW (out, in), or W + ΔW, as one matrix, with its gradient.
 struct DeltaWeight: Sendable {
   let weight: Tensor
+  /// The frozen weight W that `weight` includes, if any.
+  let frozen: StoredTensor?
   /// The gradient of ΔW, added up over the micro-batches of an optimiser step; nil outside training.
   let gradient: Tensor?
 

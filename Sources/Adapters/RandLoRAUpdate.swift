@@ -18,7 +18,10 @@ struct RandLoRAUpdate: Sendable {
   /// Whether in ≤ out, so that the scaled rows face the input.
   private let facesInput: Bool
 
-  init(_ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool) {
+  /// - Parameter frozen: the layer's own weight, to fold ΔW into; nil to keep them apart.
+  init(
+    _ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool, frozen: StoredTensor?
+  ) {
     let linear = adapter.layout.modules[index]
     let width = min(linear.outFeatures, linear.inFeatures)
     let rank = adapter.configuration.rank
@@ -32,9 +35,13 @@ struct RandLoRAUpdate: Sendable {
       bases.b, rows: max(linear.outFeatures, linear.inFeatures), columns: inner,
       stride: bases.b.shape[1] * bases.b.shape[2])
     facesInput = linear.inFeatures <= linear.outFeatures
-    if plan.formsDelta(outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner) {
+    if plan.formsDelta(
+      outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner, folded: frozen != nil)
+    {
       let shape = [linear.outFeatures, linear.inFeatures]
-      form = .delta(DeltaWeight(weight: Tensor(shape: shape), gradient: training ? Tensor(shape: shape) : nil))
+      form = .delta(
+        DeltaWeight(
+          weight: Tensor(shape: shape), frozen: frozen, gradient: training ? Tensor(shape: shape) : nil))
       kept = nil
     } else {
       let scaled = Tensor(inner, width)
@@ -60,7 +67,10 @@ struct RandLoRAUpdate: Sendable {
     kept?.gradient?.fill(with: 0)
     if case .delta(let delta) = form {
       let target = Matrix(delta.weight)
-      MatMul.multiply(b, Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling)
+      delta.frozen?.widen(into: delta.weight)
+      MatMul.multiply(
+        b, Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling,
+        beta: delta.frozen == nil ? 0 : 1)
       delta.gradient?.fill(with: 0)
     }
   }

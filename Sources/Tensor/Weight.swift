@@ -107,11 +107,19 @@ extension StoredTensor {
     }
   }
 
+  /// Writes the whole tensor as float32 over `destination`, which has as many elements.
+  package func widen(into destination: Tensor) {
+    precondition(destination.count == count)
+    Parallel.forEachRange(of: count, by: 1 << 16) { range in
+      unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
+    }
+  }
+
   /// The whole tensor as float32.
   /// - Precondition: the type is float32, float16 or bfloat16.
   package func floats() -> Tensor {
     let result = Tensor(shape: shape)
-    unsafe widen(0, count, into: result.pointer)
+    widen(into: result)
     return result
   }
 }

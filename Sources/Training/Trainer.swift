@@ -35,8 +35,8 @@ package final class Trainer {
     self.recipe = recipe
     schedule = RowSchedule(rows: rows.count, recipe: recipe)
     let window = recipe.batchSize * recipe.gradientAccumulationSteps
-    let plan = UpdatePlan(tokens: max(1, window * rows.tokenCount / max(1, rows.count)))
-    active = ActiveAdapter(state.adapter, plan: plan, training: true)
+    let tokens = max(1, window * rows.tokenCount / max(1, rows.count))
+    active = model.activate(state.adapter, tokens: tokens, training: true)
   }
 
   /// Takes one step over the whole accumulation window, whose loss is the mean over all its supervised tokens.

@@ -11,6 +11,9 @@ struct DecoderLayer: Sendable {
   let feedForwardNorm: RMSNorm
   let gate, up, down: Linear
 
+  /// In the order of their slots.
+  var linears: [Linear] { [query, key, value, output, gate, up, down] }
+
   /// What the backward pass needs of the forward pass; the rest it forms again.
   struct Activations {
     /// The layer's input, (T, D), and the reciprocal RMS of its rows, (T).
@@ -96,7 +99,7 @@ struct DecoderLayer: Sendable {
   }
 
   private func needsAttentionBackward(inputGradient: Bool, pass: Pass) -> Bool {
-    inputGradient || [query, key, value, output].contains { pass.updates[$0.slot] != nil }
+    inputGradient || linears.prefix(4).contains { pass.updates[$0.slot] != nil }
   }
 
   private func activation(_ gate: Tensor, _ up: Tensor) -> Tensor {

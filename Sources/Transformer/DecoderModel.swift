@@ -9,6 +9,8 @@ package final class DecoderModel: Sendable {
   private let rope: RotaryEmbedding
   private let embedding: Weight
   private let layers: [DecoderLayer]
+  /// Every linear layer that an adapter can target, by slot.
+  private let linears: [Linear]
   private let head: PredictionHead
   /// The place of each linear layer in the order of computation, by module name.
   private let slots: [String: Int]
@@ -29,10 +31,26 @@ package final class DecoderModel: Sendable {
       layers.append(try DecoderLayer(source, index: index, rope: rope))
     }
     self.layers = layers
+    linears = layers.flatMap(\.linears)
     head = PredictionHead(
       norm: try source.norm("model.norm"),
       weight: configuration.tiesEmbeddings
         ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)))
+  }
+
+  private func slot(of module: LinearModule) -> Int {
+    guard let slot = slots[module.name] else { preconditionFailure("the adapter was checked against the model") }
+    return slot
+  }
+
+  /// Puts an adapter to work on this model.
+  /// - Parameters:
+  ///   - tokens: how many tokens will share one set of parameters.
+  ///   - training: whether gradients are wanted.
+  package func activate(_ adapter: Adapter, tokens: Int, training: Bool) -> ActiveAdapter {
+    ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: training) {
+      self.linears[self.slot(of: $0)].weight.stored
+    }
   }
 
   /// The pieces of a pass over `rows` that all layers share.
@@ -40,8 +58,7 @@ package final class DecoderModel: Sendable {
     var updates = [LinearUpdate?](repeating: nil, count: slots.count)
     if let adapter {
       for (module, update) in zip(adapter.adapter.layout.modules, adapter.updates) {
-        guard let slot = slots[module.name] else { preconditionFailure("the adapter was checked against the model") }
-        updates[slot] = update
+        updates[slot(of: module)] = update
       }
     }
     return Pass(rows: rows, rope: rope.table(positions: rows.positions), updates: updates, dropout: dropout)

@@ -25,9 +25,10 @@ struct Linear: Sendable {
   func forward(_ x: Tensor, pass: Pass) -> Tensor {
     let T = pass.rows.tokens
     let y = Tensor(T, weight.rows)
-    weight.forward(x, into: y, tokens: T)
+    let update = pass.updates[slot]
+    if update?.includesWeight != true { weight.forward(x, into: y, tokens: T) }
     if let bias { y.add(bias: bias, tokens: T) }
-    pass.updates[slot]?.forward(x, into: y, rows: pass.rows, dropout: pass.dropout)
+    update?.forward(x, into: y, rows: pass.rows, dropout: pass.dropout)
     return y
   }
 
@@ -37,8 +38,9 @@ struct Linear: Sendable {
   ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
   ///   - dX: (T, in), or nil when nothing below needs it.
   func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, pass: Pass) {
-    if let dX { weight.backward(dY, into: dX, tokens: pass.rows.tokens) }
-    pass.updates[slot]?.backward(dY: dY, x: x(), into: dX, rows: pass.rows, dropout: pass.dropout)
+    let update = pass.updates[slot]
+    if let dX, update?.includesWeight != true { weight.backward(dY, into: dX, tokens: pass.rows.tokens) }
+    update?.backward(dY: dY, x: x(), into: dX, rows: pass.rows, dropout: pass.dropout)
   }
 
   /// Whether a backward pass has anything to do here.

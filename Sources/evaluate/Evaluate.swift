@@ -64,7 +64,7 @@ import Transformer
     let rows = try DatasetArtifact.rows(try stage.input("dataset"), split: split, for: model)
     let decoder = try model.model()
     let adapter = checkpoint.map {
-      ActiveAdapter($0.state.adapter, plan: UpdatePlan(tokens: rows.tokenCount), training: false)
+      decoder.activate($0.state.adapter, tokens: rows.tokenCount, training: false)
     }
     let writer = try stage.writer()
     let bar = stage.console.progress("evaluating", total: rows.count, unit: "row")

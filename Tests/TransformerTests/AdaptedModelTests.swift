@@ -14,9 +14,14 @@ extension Golden {
 @Suite struct AdaptedModelTests {
   /// 1 token: RandLoRA's factors are used; a million: ΔW is formed.
   @Test(arguments: Golden.all, [1, 1_000_000]) func trainedLogitsEqualPEFT(golden: Golden, tokens: Int) throws {
-    let active = ActiveAdapter(try golden.adapter("adapter_trained"), plan: UpdatePlan(tokens: tokens), training: false)
-    let logits = try golden.model().logits(golden.batch(0), adapter: active)
-    #expect(difference(logits, try golden.logits("logits.trained")) < 2e-5)
+    let adapter = try golden.adapter("adapter_trained"), model = try golden.model()
+    for active in [
+      ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: false),
+      model.activate(adapter, tokens: tokens, training: false),  // folds ΔW
+    ] {
+      let logits = model.logits(try golden.batch(0), adapter: active)
+      #expect(difference(logits, try golden.logits("logits.trained")) < 2e-5)
+    }
   }
 
   @Test(arguments: Golden.all) func deltaWeightsEqualPEFTsMerge(golden: Golden) throws {
@@ -37,8 +42,14 @@ extension Golden {
   func gradientsAgreeWithFiniteDifferences(name: String, tokens: Int) throws {
     let golden = Golden(name: name)
     let adapter = try golden.adapter("adapter_trained"), model = try golden.model(), batch = try golden.batch(1)
-    for dropout in [nil, Dropout(probability: 0.2, seed: 3, step: 5)] {
-      let active = ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)
+    for (dropout, active) in [
+      (nil, ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)),
+      (nil, model.activate(adapter, tokens: tokens, training: true)),  // folds ΔW
+      (
+        Dropout(probability: 0.2, seed: 3, step: 5),
+        ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)
+      ),
+    ] {
       func loss() -> Double {
         active.refresh()
         let nll = model.lossAndGradient(batch, adapter: active, scale: 1, dropout: dropout)
@@ -65,7 +76,7 @@ extension Golden {
   @Test func generationWithACacheContinuesAsTheWholeForwardPassWould() throws {
     let golden = Golden(name: "randlora-very-sparse")  // a sliding window of 8
     let model = try golden.model()
-    let active = ActiveAdapter(try golden.adapter("adapter_trained"), plan: UpdatePlan(tokens: 100), training: false)
+    let active = model.activate(try golden.adapter("adapter_trained"), tokens: 100, training: false)
     let prompts: [[Int32]] = [[5, 9, 17, 33], [8], [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]
     let answers = try model.generate(prompts, maxNewTokens: 12, stopTokens: [], adapter: active)
     for (prompt, answer) in zip(prompts, answers) {
