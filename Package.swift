@@ -69,6 +69,10 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training",
         "ModelArtifacts", "StageSupport"]),
     program(
+      "generate",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Transformer", "Training",
+        "ModelArtifacts", "StageSupport"]),
+    program(
       "evaluate",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer",
         "Training", "ModelArtifacts", "StageSupport"]),

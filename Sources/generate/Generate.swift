@@ -1,0 +1,105 @@
+import ArgumentParser
+import Artifacts
+import Datasets
+import Checkpoint
+import Failures
+import JSON
+import ModelArtifacts
+import StageSupport
+import Tensor
+import Tokenizer
+import Training
+import Transformer
+
+extension PromptStyle: ExpressibleByArgument, ParameterValue {}
+
+/// Continues a prompt, token by token, on standard output.
+@main struct Generate: StageCommand {
+  static let stage = StageDescription(
+    name: "generate", revision: 1,
+    inputs: [.required("base", .base), .optional("checkpoint", .checkpoint)],
+    output: nil,
+    parameters: [
+      .result("prompt"), .result("input"), .result("prompt-style"), .result("max-new-tokens"),
+      .result("temperature"), .result("top-p"), .result("seed"), .never("device"), .never("threads"),
+    ],
+    abstract: "Generate text from a prompt with a base model and, if given, an adapter.",
+    discussion: """
+      With --prompt-style the prompt is taken as an instruction and wrapped as prepare-data wraps it; without, it is \
+      continued as it stands. Greedy unless --temperature is above 0.
+      """)
+
+  @OptionGroup var options: StageOptions
+  @OptionGroup var threading: ThreadOptions
+  @Option(help: "The base model.", completion: .directory)
+  var base: String?
+  @Option(help: "The checkpoint whose adapter is at work.", completion: .directory)
+  var checkpoint: String?
+  @Option(help: "What to continue, or the instruction to follow with --prompt-style.")
+  var prompt: String = ""
+  @Option(help: "The instruction's input, with --prompt-style.")
+  var input: String = ""
+  @Option(help: "How an instruction is wrapped: alpaca or plain.")
+  var promptStyle: PromptStyle?
+  @Option(help: "The most tokens to generate.")
+  var maxNewTokens = 128
+  @Option(help: "0 takes the likeliest token each time; larger values vary more.")
+  var temperature: Double = 0
+  @Option(help: "Only the likeliest tokens that together have this probability take part.")
+  var topP: Double = 1
+  @Option(help: "Decides the random choices.")
+  var seed = 0
+  @Option(help: "Where to compute: auto or cpu.")
+  var device = "auto"
+
+  mutating func resolve() throws {
+    guard ["auto", "cpu"].contains(device) else {
+      throw Failure(.usage, "--device '\(device)' is not available", hint: "this build computes on the cpu")
+    }
+    guard !prompt.isEmpty else { throw Failure(.usage, "--prompt is missing or empty") }
+    guard input.isEmpty || promptStyle != nil else {
+      throw Failure(.usage, "--input goes with --prompt-style", hint: "add --prompt-style plain or alpaca")
+    }
+    guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
+    guard temperature >= 0, temperature.isFinite else { throw Failure(.usage, "--temperature must be at least 0") }
+    guard topP > 0, topP <= 1 else { throw Failure(.usage, "--top-p must be above 0 and at most 1") }
+    guard seed >= 0 else { throw Failure(.usage, "--seed must be at least 0") }
+  }
+
+  mutating func execute(_ stage: Stage) throws {
+    Parallel.threads = try threading.count()
+    try stage.require("checkpoint", names: "base", of: "base")
+    let base = try BaseModel(try stage.input("base"))
+    let tokenizer = try base.tokenizer()
+    let text = promptStyle?.prompt(instruction: prompt, input: input) ?? prompt
+    let ids = try tokenizer.encode(text, addSpecialTokens: true)
+    guard !ids.isEmpty, ids.count < base.configuration.contextLength else {
+      throw Failure(
+        .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
+    }
+    let model = try base.model()
+    let adapter = try stage.optionalInput("checkpoint").map { artifact in
+      model.activate(
+        try CheckpointArtifact(artifact, model: base.configuration).state.adapter,
+        tokens: ids.count + maxNewTokens, training: false)
+    }
+    var stream = StreamingDecoder(tokenizer, skipSpecialTokens: true)
+    var whole = ""
+    _ = try model.generate(
+      [ids], maxNewTokens: maxNewTokens, stopTokens: try base.stopTokens(tokenizer), adapter: adapter,
+      sampling: Sampling(temperature: temperature, topP: topP, seed: UInt64(seed))
+    ) { _, id throws(Failure) in
+      try Interruption.check()
+      let piece = stream.append(id)
+      whole += piece
+      if !options.json { Console.writeAll(piece, to: 1) }
+    }
+    let rest = stream.finish()
+    whole += rest
+    if options.json {
+      stage.printResult(["prompt": .string(text), "generated": .string(whole)])
+    } else {
+      Console.writeAll(rest + "\n", to: 1)
+    }
+  }
+}
