@@ -81,6 +81,9 @@ let package = Package(
       "init-adapter",
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
     program(
+      "prepare-data",
+      ["Failures", "JSON", "Artifacts", "Checkpoint", "Datasets", "ModelArtifacts", "StageSupport"]),
+    program(
       "merge",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
@@ -105,7 +108,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "JSON", "Artifacts", "Tensor", "Checkpoint",
-        "import-base", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
       ],
       swiftSettings: house),
   ]

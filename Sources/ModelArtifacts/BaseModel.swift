@@ -25,9 +25,11 @@ package struct BaseModel: Sendable {
 
   package func model() throws(Failure) -> DecoderModel { try DecoderModel(configuration, weights: try weights()) }
 
+  package var hasTokenizer: Bool { has("tokenizer.json") }
+
   /// - Throws: `Failure.missingInput` when the base was imported without a tokenizer.
   package func tokenizer() throws(Failure) -> Tokenizer {
-    guard has("tokenizer.json") else {
+    guard hasTokenizer else {
       throw Failure(
         .missingInput, "the base '\(artifact.directory)' has no tokenizer.json",
         hint: "put the model's tokenizer.json beside its weights and import the base again")

@@ -6,6 +6,9 @@ import JSON
 
 /// A `dataset` artifact as rows of tokens.
 package enum DatasetArtifact {
+  /// The file with the rows of a split.
+  package static func file(of split: String) -> String { split + ".safetensors" }
+
   /// How many rows a split has: "train" or "validation".
   package static func rowCount(_ artifact: Artifact, split: String) throws(Failure) -> Int {
     try artifact.section.field(split).field("rows").integer(in: 0...)
@@ -33,6 +36,6 @@ package enum DatasetArtifact {
         .badData, "the dataset '\(artifact.directory)' has no \(split) rows",
         hint: split == "validation" ? "prepare it with --val-set-size or --val-data-path" : nil)
     }
-    return try TokenRows(try artifact.path(of: "\(split).safetensors"), vocabularySize: base.configuration.vocabularySize)
+    return try TokenRows(try artifact.path(of: file(of: split)), vocabularySize: base.configuration.vocabularySize)
   }
 }

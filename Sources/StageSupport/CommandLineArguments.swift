@@ -8,6 +8,13 @@ package enum CommandLineArguments {
     return arguments[..<end].map(normalizedFlag) + arguments[end...]
   }
 
+  /// The first long flag that is not among the known names (without dashes), or nil.
+  static func unknownFlag(_ arguments: [String], known: Set<String>) -> String? {
+    arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }
+      .map { String($0.prefix { $0 != "=" }) }
+      .first { !known.contains(String($0.dropFirst(2))) }
+  }
+
   private static func normalizedFlag(_ argument: String) -> String {
     guard argument.hasPrefix("--") else { return argument }
     let flagEnd = argument.firstIndex(of: "=") ?? argument.endIndex

@@ -78,6 +78,10 @@ extension StageCommand {
     } catch {
       let code = exitCode(for: error).rawValue
       if code == 0 { throw ParserEnd(result: fullMessage(for: error)) }
+      // A misspelt flag also leaves the right one missing, which is all that the parser would say.
+      if let flag = CommandLineArguments.unknownFlag(arguments, known: try longNames()) {
+        throw Failure(.usage, "Unknown option '\(flag)'", hint: "see '\(stage.name) --help'")
+      }
       throw Failure(.usage, message(for: error), hint: "see '\(stage.name) --help'")
     }
   }

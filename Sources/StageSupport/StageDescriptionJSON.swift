@@ -32,17 +32,33 @@ extension StageCommand {
     return .object(description)
   }
 
-  /// The defaults as ArgumentParser's own help has them, by flag.
-  private static func optionDefaults() throws(Failure) -> [String: String] {
+  /// The options as ArgumentParser's own help has them.
+  private static func documentedOptions() throws(Failure) -> [(names: [String], defaultValue: String?)] {
     let help = try JSONDocument(_dumpHelp(), source: "help of \(stage.name)").cursor
-    var defaults: [String: String] = [:]
+    var options: [(names: [String], defaultValue: String?)] = []
     for argument in try help.field("command").field("arguments").elements() {
-      guard let text = try argument.optional("defaultValue")?.string() else { continue }
+      var names: [String] = []
       for name in try argument.optional("names")?.elements() ?? [] {
-        defaults[try name.field("name").string()] = text
+        names.append(try name.field("name").string())
       }
+      options.append((names, try argument.optional("defaultValue")?.string()))
+    }
+    return options
+  }
+
+  /// The defaults as the help has them, by flag.
+  private static func optionDefaults() throws(Failure) -> [String: String] {
+    var defaults: [String: String] = [:]
+    for option in try documentedOptions() {
+      for name in option.names { defaults[name] = option.defaultValue }
     }
     return defaults
+  }
+
+  /// All names that flags may have, without dashes.
+  static func longNames() throws(Failure) -> Set<String> {
+    let parsersOwn = ["help", "help-hidden", "generate-completion-script", "experimental-dump-help"]
+    return Set(try documentedOptions().flatMap(\.names) + parsersOwn)
   }
 
   /// A default as JSON; nil is null, but a flag that is not given is false.

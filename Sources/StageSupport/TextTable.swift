@@ -16,7 +16,9 @@ package struct TextTable: Sendable {
   package init(_ columns: Column...) { self.columns = columns }
 
   /// Adds a row; cells that are left out stay empty.
-  package mutating func add(_ cells: String...) {
+  package mutating func add(_ cells: String...) { add(cells) }
+
+  package mutating func add(_ cells: [String]) {
     precondition(cells.count <= columns.count, "a row of \(cells.count) cells in a table of \(columns.count)")
     rows.append(cells + Array(repeating: "", count: columns.count - cells.count))
   }

@@ -1,0 +1,116 @@
+import Foundation
+import JSON
+import Testing
+
+private let rows = (1...20).map {
+  #"{"instruction":"Add one.","input":"\#($0)","output":"\#($0 + 1)"}"#
+}.joined(separator: "\n")
+
+/// A sandbox with a base and rows of instructions in data.jsonl.
+private func sandboxWithData() throws -> Sandbox {
+  let sandbox = try sandboxWithBase()
+  try sandbox.write(rows, to: "data.jsonl")
+  return sandbox
+}
+
+@Test func `prepare-data makes the same dataset twice, wherever the data lies`() throws {
+  let sandbox = try sandboxWithData()
+  try FileManager.default.createDirectory(
+    atPath: sandbox.path("elsewhere"), withIntermediateDirectories: true)
+  try FileManager.default.copyItem(
+    atPath: sandbox.path("data.jsonl"), toPath: sandbox.path("elsewhere/data.jsonl"))
+  let first = try sandbox.succeed(
+    "prepare-data",
+    ["--base", "base", "--data_path", "data.jsonl", "--val_set_size", "4", "--prompt_style", "plain"]
+      + ["--cutoff_len", "100", "--json", "-o", "one"]
+  ).json()
+  let second = try sandbox.succeed(
+    "prepare-data",
+    [
+      "--base", "base", "--data-path", "elsewhere/data.jsonl", "--val-set-size", "0.2", "--prompt-style",
+      "plain",
+    ]
+      + ["--cutoff-len", "100", "--json", "-o", "two"]
+  ).json()
+  let section = try #require(first["result"])
+  #expect(section["train"]?["rows"] == 16 && section["validation"]?["rows"] == 4)
+  #expect(section["special_tokens"] == ["bos": 256, "eos": 257, "pad": 258])
+  #expect(section["sources"]?.arrayValue?.first?["name"] == "data.jsonl")
+  // The recipe says how many rows were asked for; the rows are the same.
+  #expect(try sandbox.read("one/train.safetensors") == sandbox.read("two/train.safetensors"))
+  #expect(try sandbox.read("one/validation.safetensors") == sandbox.read("two/validation.safetensors"))
+  #expect(second["result"]?["train"] == section["train"])
+}
+
+@Test func `a dataset is up to date until its data changes`() throws {
+  let sandbox = try sandboxWithData()
+  let arguments = ["--base", "base", "--data-path", "data.jsonl", "-o", "data"]
+  let first = try sandbox.succeed("prepare-data", arguments)
+  #expect(first.errors.contains("train         20"))
+  #expect(first.output.isEmpty)
+  let again = try sandbox.succeed("prepare-data", arguments + ["--preview", "3"])
+  #expect(again.errors.hasPrefix("'data' is up to date"))
+  try sandbox.write(rows + "\n" + #"{"text":"more"}"#, to: "data.jsonl")
+  try sandbox.fail("prepare-data", arguments, code: 65, saying: "data.jsonl:21")
+  try sandbox.write(String(rows.dropLast(2)) + #"0"}"#, to: "data.jsonl")
+  try sandbox.fail("prepare-data", arguments, code: 73, saying: "data exists and holds another artifact")
+}
+
+@Test func `a preview shows what is learned`() throws {
+  let sandbox = try sandboxWithData()
+  let outcome = try sandbox.succeed(
+    "prepare-data", ["--base", "base", "--data-path", "data.jsonl", "--preview", "1", "-o", "data"])
+  #expect(outcome.errors.contains("⟦2</s>⟧"))
+  let quiet = try sandbox.succeed(
+    "prepare-data",
+    [
+      "--base", "base", "--data-path", "data.jsonl", "--cutoff-len", "64", "--train-on-inputs", "--quiet",
+      "-o", "other",
+    ])
+  #expect(quiet.errors.isEmpty)
+}
+
+@Test func `rows of tokens need no tokenizer`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  for file in ["tokenizer.json", "tokenizer_config.json"] {
+    try FileManager.default.removeItem(atPath: sandbox.path("model/" + file))
+  }
+  try sandbox.succeed("import-base", ["--base-model", "model", "-o", "base"])
+  try sandbox.write(#"{"input_ids":[1,2,3,4]}"#, to: "tokens.jsonl")
+  let result = try sandbox.succeed(
+    "prepare-data", ["--base", "base", "--data-path", "tokens.jsonl", "--json", "-o", "data"]
+  ).json()["result"]
+  #expect(result?["tokenizer_sha256"]?.isNull == true && result?["train"]?["tokens"] == 4)
+  try sandbox.write(rows, to: "data.jsonl")
+  try sandbox.fail(
+    "prepare-data", ["--base", "base", "--data-path", "data.jsonl", "-o", "other"], code: 66,
+    saying: "tokenizer")
+}
+
+@Test func `prepare-data names what is wrong with the data`() throws {
+  let sandbox = try sandboxWithData()
+  func fail(
+    _ text: String, _ code: Int32, _ message: String, _ options: [String] = [],
+    _ at: SourceLocation = #_sourceLocation
+  ) throws {
+    try sandbox.write(text, to: "bad.jsonl")
+    try sandbox.fail(
+      "prepare-data", ["--base", "base", "--data-path", "bad.jsonl", "-o", "data"] + options, code: code,
+      saying: message, sourceLocation: at)
+  }
+  try fail("", 65, "bad.jsonl: the file is empty")
+  try fail(rows + "\n{\"instruction\":", 65, "bad.jsonl:21:")
+  try fail(#"{"instruction":"a","outptu":"c"}"#, 65, "bad.jsonl:1")
+  try fail(#"{"input_ids":[1,2,999]}"#, 65, "bad.jsonl:1")
+  try fail(#"{"input_ids":[1,2],"labels":[-100,-100]}"#, 65, "bad.jsonl: none of 1 rows has a token to learn")
+  try fail(rows, 65, "none of 20 rows has a token to learn within 8 tokens", ["--cutoff-len", "8"])
+  try fail(rows, 64, "the cutoff length must be at least 2", ["--cutoff-len", "1"])
+  try fail(rows, 65, "20 validation rows leave nothing of 20 rows", ["--val-set-size", "20"])
+  try fail(rows, 64, "--val-set-size must be a number of rows or a share", ["--val-set-size", "1.5"])
+  try fail(rows, 64, "The value 'chat' is invalid for '--prompt-style", ["--prompt-style", "chat"])
+  try fail(rows, 66, "nowhere.jsonl", ["--val-data-path", "nowhere.jsonl"])
+  try sandbox.fail(
+    "prepare-data", ["--base", "base", "--data-path", "nowhere.jsonl", "-o", "data"], code: 66,
+    saying: "nowhere.jsonl")
+}
