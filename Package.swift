@@ -90,16 +90,22 @@ let package = Package(
       "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
     program("randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"]),
 
+    // What several test targets share: PEFT's cases, scratch directories, running the programs.
+    .target(
+      name: "TestSupport", dependencies: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters"],
+      path: "Tests/TestSupport", swiftSettings: house),
     tests("JSON", using: ["Failures"]),
     tests("Artifacts", using: ["Failures", "JSON", "CArchive"]),
     tests("Tensor"),
-    tests("Checkpoint", using: ["Failures", "JSON", "Tensor"]),
+    tests("Checkpoint", using: ["Failures", "JSON", "Tensor", "TestSupport"]),
     tests("RegularExpressions", using: ["Failures"]),
     tests("Tokenizer", using: ["Failures", "JSON"], resources: [.copy("Fixtures")]),
     tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
-    tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint"]),
-    tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
-    tests("Training", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer"]),
+    tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
+    tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport"]),
+    tests(
+      "Training",
+      using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "TestSupport"]),
     tests("Pipeline", using: ["Failures", "JSON", "Artifacts"]),
     tests("Hub", using: ["Failures"]),
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
@@ -107,7 +113,14 @@ let package = Package(
     .testTarget(
       name: "ProgramTests",
       dependencies: [
-        "JSON", "Artifacts", "Tensor", "Checkpoint",
+        "JSON", "Artifacts", "Tensor", "Checkpoint", "TestSupport",
+        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "GoldenProgramTests",
+      dependencies: [
+        "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport",
         "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
       ],
       swiftSettings: house),

@@ -2,6 +2,7 @@ import Adapters
 import Checkpoint
 import Failures
 import JSON
+import TestSupport
 import Testing
 
 func configuration(file: String) throws(Failure) -> AdapterConfiguration {

@@ -2,6 +2,7 @@ import Adapters
 import Checkpoint
 import Failures
 import Tensor
+import TestSupport
 import Testing
 
 private func adapter(

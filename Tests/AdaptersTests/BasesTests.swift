@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoint
 import Tensor
+import TestSupport
 import Testing
 
 let randloraCases = [

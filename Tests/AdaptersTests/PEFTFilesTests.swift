@@ -3,6 +3,7 @@ import Checkpoint
 import Failures
 import FoundationEssentials
 import Tensor
+import TestSupport
 import Testing
 
 private let cases = randloraCases + ["lora", "lora-wide"]

@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoint
 import Failures
+import TestSupport
 import Testing
 
 private let model: [LinearModule] = (0..<3).flatMap { layer in

@@ -1,6 +1,7 @@
 import Checkpoint
 import Failures
 import JSON
+import TestSupport
 import Testing
 
 private let minimal: JSONObject = [

@@ -1,6 +1,7 @@
 import Checkpoint
 import Failures
 import Tensor
+import TestSupport
 import Testing
 
 private func file(header: String, data: [UInt8] = []) -> [UInt8] {

@@ -1,6 +1,7 @@
 import Checkpoint
 import Failures
 import Tensor
+import TestSupport
 import Testing
 
 private func shard(_ directory: TemporaryDirectory, _ name: String, _ tensors: [String]) throws {

@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import JSON
 import Tensor
+import TestSupport
 import Testing
 
 @Test func `import-base makes the same base twice and refers to the files by digest`() throws {

@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import JSON
 import Tensor
+import TestSupport
 import Testing
 
 /// A sandbox with a base and a LoRA checkpoint of rank 1 whose update of layer 1's v_proj is 2 · b · aᵀ.

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 /// A sandbox with a base and an adapter 'adapter' for it.

@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import JSON
 import Tensor
+import TestSupport
 
 /// A random Llama of a few hundred weights, as a Hugging Face directory, with a tokenizer of the 256 bytes.
 enum TinyModel {

@@ -3,12 +3,13 @@ import Checkpoint
 import Datasets
 import JSON
 import Tensor
+import TestSupport
 import Testing
 import Training
 import Transformer
 
 @Suite struct TrainerTests {
-  @Test(arguments: TrainedGolden.all) func twelveStepsEqualPEFTs(golden: TrainedGolden) throws {
+  @Test(arguments: PEFTCase.all) func twelveStepsEqualPEFTs(golden: PEFTCase) throws {
     let facts = try golden.facts(), trainer = try golden.trainer()
     let losses = try facts.field("loss").elements(), rates = try facts.field("learning_rate").elements()
     let norms = try facts.field("gradient_norm_before_clip").elements()
@@ -27,13 +28,11 @@ import Transformer
     }
   }
 
-  private func expectGradients(_ trainer: Trainer, _ golden: TrainedGolden) throws {
-    let tensors = try SafeTensors(golden.directory + "/tensors.safetensors")
+  private func expectGradients(_ trainer: Trainer, _ golden: PEFTCase) throws {
+    let tensors = try golden.tensors()
     let gradient = try #require(trainer.lastGradient)
     for entry in trainer.state.adapter.layout.entries {
-      let name = entry.peftName.hasSuffix(".weight")
-        ? entry.peftName.dropLast(".weight".count) + ".default.weight" : entry.peftName + ".default"
-      let expected = try tensors.tensor("grad.step2." + name, shape: entry.shape).floats()
+      let expected = try tensors.tensor(PEFTCase.gradientName(entry), shape: entry.shape).floats()
       #expect(difference(part(entry, of: gradient), expected) < 2e-4, "gradient of \(entry.name)")
     }
   }
@@ -46,7 +45,7 @@ import Transformer
     func parameters(threads: Int) throws -> [Float] {
       Parallel.threads = threads
       defer { Parallel.threads = 1 }
-      let trainer = try TrainedGolden(name: name).trainer(dropout: 0.1)
+      let trainer = try PEFTCase(name).trainer(dropout: 0.1)
       for _ in 0..<4 { _ = try trainer.step() }
       return trainer.state.adapter.parameters.array
     }
@@ -55,7 +54,7 @@ import Transformer
   }
 
   @Test func theLossOfAStepIsThatOfItsRowsWhateverTheBatches() throws {
-    let golden = TrainedGolden(name: "randlora-accumulate")
+    let golden = PEFTCase("randlora-accumulate")
     var recipe = try golden.recipe()
     let three = try golden.trainer(recipe: recipe).step()
     (recipe.batchSize, recipe.gradientAccumulationSteps) = (6, 1)
@@ -66,7 +65,7 @@ import Transformer
   }
 
   @Test func divergenceIsAnErrorThatSaysWhatToDo() throws {
-    let golden = TrainedGolden(name: "lora")
+    let golden = PEFTCase("lora")
     var recipe = try golden.recipe()
     (recipe.learningRate, recipe.schedule, recipe.horizon) = (
       1e30, .constant, .init(totalSteps: 12, warmupSteps: 0, decaySteps: 0)
@@ -78,7 +77,7 @@ import Transformer
   }
 
   @Test func evaluationDoesNotDependOnHowRowsAreGrouped() throws {
-    let golden = TrainedGolden(name: "randlora-dense")
+    let golden = PEFTCase("randlora-dense")
     let rows = try golden.storedRows(), model = try golden.model()
     let whole = try Evaluation(model: model, adapter: nil, rows: rows)
     #expect(whole.rows == 24)

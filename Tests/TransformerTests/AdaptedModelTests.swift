@@ -1,19 +1,25 @@
 import Adapters
 import Checkpoint
+import Datasets
 import Tensor
+import TestSupport
 import Testing
 import Transformer
 
-extension Golden {
-  func adapter(_ folder: String) throws -> Adapter {
-    let configuration = try ModelConfiguration(file: directory + "/model/config.json")
-    return try Adapter(directory: "\(directory)/\(folder)", modules: configuration.linearModules)
+extension PEFTCase {
+  func model() throws -> DecoderModel {
+    try DecoderModel(configuration(), weights: WeightFiles(directory: path("model")))
+  }
+
+  /// One micro-batch of the case, its padding left out.
+  func batch(_ index: Int) throws -> MicroBatch {
+    MicroBatch(rows: try rows(ofBatch: index).map { ($0.ids, $0.supervised) })
   }
 }
 
 @Suite struct AdaptedModelTests {
   /// 1 token: RandLoRA's factors are used; a million: ΔW is formed.
-  @Test(arguments: Golden.all, [1, 1_000_000]) func trainedLogitsEqualPEFT(golden: Golden, tokens: Int) throws {
+  @Test(arguments: PEFTCase.all, [1, 1_000_000]) func trainedLogitsEqualPEFT(golden: PEFTCase, tokens: Int) throws {
     let adapter = try golden.adapter("adapter_trained"), model = try golden.model()
     for active in [
       ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: false),
@@ -24,10 +30,10 @@ extension Golden {
     }
   }
 
-  @Test(arguments: Golden.all) func deltaWeightsEqualPEFTsMerge(golden: Golden) throws {
+  @Test(arguments: PEFTCase.all) func deltaWeightsEqualPEFTsMerge(golden: PEFTCase) throws {
     let adapter = try golden.adapter("adapter_trained")
     let tensors = try golden.tensors()
-    let weights = try WeightFiles(directory: golden.directory + "/model")
+    let weights = try WeightFiles(directory: golden.path("model"))
     for (index, module) in adapter.layout.modules.enumerated() {
       let shape = [module.outFeatures, module.inFeatures]
       let merged = try weights.weight(module.name + ".weight", shape: shape).floats()
@@ -40,7 +46,7 @@ extension Golden {
   /// The gradient of every adapter parameter, with dropout and without, in both forms, against central differences.
   @Test(arguments: ["randlora-wide", "lora-wide", "randlora-sparse", "randlora-ragged-rank"], [1, 1_000_000])
   func gradientsAgreeWithFiniteDifferences(name: String, tokens: Int) throws {
-    let golden = Golden(name: name)
+    let golden = PEFTCase(name)
     let adapter = try golden.adapter("adapter_trained"), model = try golden.model(), batch = try golden.batch(1)
     for (dropout, active) in [
       (nil, ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)),
@@ -74,7 +80,7 @@ extension Golden {
   }
 
   @Test func generationWithACacheContinuesAsTheWholeForwardPassWould() throws {
-    let golden = Golden(name: "randlora-very-sparse")  // a sliding window of 8
+    let golden = PEFTCase("randlora-very-sparse")  // a sliding window of 8
     let model = try golden.model()
     let active = model.activate(try golden.adapter("adapter_trained"), tokens: 100, training: false)
     let prompts: [[Int32]] = [[5, 9, 17, 33], [8], [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]
@@ -93,7 +99,7 @@ extension Golden {
   }
 
   @Test func generationEndsAtAStopTokenAndAtTheContextLength() throws {
-    let golden = Golden(name: "randlora-dense"), model = try golden.model()
+    let golden = PEFTCase("randlora-dense"), model = try golden.model()
     let free = try model.generate([[5, 9]], maxNewTokens: 5, stopTokens: [], adapter: nil)[0]
     let stopped = try model.generate([[5, 9]], maxNewTokens: 5, stopTokens: [free[2]], adapter: nil)[0]
     #expect(stopped == Array(free.prefix(free.firstIndex(of: free[2]) ?? 0)))

@@ -1,22 +1,12 @@
-import Foundation
-import JSON
-import Testing
-
-/// What a program said and how it ended.
-struct Outcome {
-  let code: Int32
-  let output: String
-  let errors: String
-
-  /// The JSON that was printed on standard output.
-  func json() throws -> JSON { try JSONDocument(output, source: "standard output").root }
-}
+package import Foundation
+package import JSON
+package import Testing
 
 /// A directory of its own for one test, in which the built programs run. Removed with the value.
-final class Sandbox {
-  let directory: String
+package final class Sandbox {
+  package let directory: String
 
-  init() throws {
+  package init() throws {
     directory = FileManager.default.temporaryDirectory.path + "/randlora-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
   }
@@ -32,24 +22,26 @@ final class Sandbox {
     try? FileManager.default.removeItem(atPath: directory)
   }
 
-  func path(_ name: String) -> String { directory + "/" + name }
+  package func path(_ name: String) -> String { directory + "/" + name }
 
-  func write(_ text: String, to name: String) throws {
+  package func write(_ text: String, to name: String) throws {
     try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
   }
 
-  func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path(name))) }
+  package func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path(name))) }
 
-  func json(_ name: String) throws -> JSON { try JSONDocument(Array(try read(name)), source: name).root }
+  package func json(_ name: String) throws -> JSON {
+    try JSONDocument(Array(try read(name)), source: name).root
+  }
 
   /// The names in the sandbox, hidden ones included, but for the cache of digests.
-  var names: [String] {
+  package var names: [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { $0 != "cache" }
       .sorted()
   }
 
   /// Replaces what stands in a file, also in one that is read-only.
-  func edit(_ name: String, _ change: (inout Data) -> Void) throws {
+  package func edit(_ name: String, _ change: (inout Data) -> Void) throws {
     var data = try read(name)
     change(&data)
     let file = path(name)
@@ -59,12 +51,16 @@ final class Sandbox {
     try data.write(to: URL(fileURLWithPath: file))
   }
 
-  /// Runs a program in the sandbox.
-  @discardableResult
-  func run(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  /// Starts a program in the sandbox.
+  /// - Parameter dataLimit: the most private memory that it may have, in KiB (`ulimit -d`).
+  package func start(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], dataLimit: Int? = nil
+  ) throws -> RunningProgram {
     let process = Process()
-    process.executableURL = Bundle.main.bundleURL.appendingPathComponent(program)
-    process.arguments = arguments
+    let executable = Bundle.main.bundleURL.appendingPathComponent(program)
+    process.executableURL = dataLimit == nil ? executable : URL(fileURLWithPath: "/bin/sh")
+    process.arguments =
+      (dataLimit.map { ["-c", "ulimit -d \($0) && exec \"$0\" \"$@\"", executable.path] } ?? []) + arguments
     process.currentDirectoryURL = URL(fileURLWithPath: directory)
     process.environment = [
       "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": path("cache"), "OPENBLAS_NUM_THREADS": "1",
@@ -78,17 +74,22 @@ final class Sandbox {
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    process.waitUntilExit()
-    let texts = try streams.map {
-      String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self)
-    }
-    #expect(process.terminationReason == .exit, "\(program) crashed: \(texts[1])")
-    return Outcome(code: process.terminationStatus, output: texts[0], errors: texts[1])
+    return RunningProgram(process: process, output: streams[0], errors: streams[1])
+  }
+
+  /// Runs a program in the sandbox.
+  @discardableResult
+  package func run(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], dataLimit: Int? = nil
+  ) throws -> Outcome {
+    let outcome = try start(program, arguments, environment: environment, dataLimit: dataLimit).outcome()
+    #expect(outcome.signal == nil, "\(program) crashed: \(outcome.errors)")
+    return outcome
   }
 
   /// Runs a program that must succeed.
   @discardableResult
-  func succeed(
+  package func succeed(
     _ program: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> Outcome {
     let outcome = try run(program, arguments)
@@ -97,7 +98,7 @@ final class Sandbox {
   }
 
   /// Runs a program that must fail with one sentence on standard error, and leave the sandbox as it was.
-  func fail(
+  package func fail(
     _ program: String, _ arguments: [String], code: Int32, saying message: String,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

@@ -1,39 +1,13 @@
-import Failures
-import FoundationEssentials
-import Testing
-
-/// `Tests/Fixtures/adapters/CASE`, whose `model` folders transformers wrote.
-func fixture(_ path: String) -> String {
-  let here = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(
-    separator: "/")
-  return "\(here)/Fixtures/adapters/\(path)"
-}
-
-/// A directory that goes away with its owner.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.path + "/randlora-test-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Writes a file of that name and returns its path.
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
-    return "\(path)/\(name)"
-  }
-
-  func write(_ name: String, _ text: String) throws -> String { try write(name, Array(text.utf8)) }
-}
+package import Failures
+package import Testing
 
 /// SplitMix64: the same mutations at every run.
-struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
 
-  mutating func next() -> UInt64 {
+  package init(state: UInt64) { self.state = state }
+
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -43,7 +17,7 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 /// Bytes with one to three small damages: a flipped bit, a replaced, removed or doubled stretch, or an early end.
-func mutated(_ bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
+package func mutated(_ bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
   var bytes = bytes
   for _ in 0..<Int.random(in: 1...3, using: &generator) where !bytes.isEmpty {
     let place = Int.random(in: 0..<bytes.count, using: &generator)
@@ -61,7 +35,8 @@ func mutated(_ bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8
 }
 
 /// The failure that a body throws; fails the test when it throws nothing or something else.
-func failure(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> Failure {
+package func failure(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> Failure
+{
   let error = #expect(throws: Failure.self, sourceLocation: sourceLocation) { try body() }
   return error ?? Failure(.internal, "nothing was thrown")
 }
