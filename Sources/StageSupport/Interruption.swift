@@ -20,7 +20,14 @@ package enum Interruption {
       Interruption.requested.store(true, ordering: .relaxed)
     }
     action.sa_flags = SA_RESTART | CInt(bitPattern: UInt32(SA_RESETHAND))
-    for signal in [SIGINT, SIGTERM] { _ = unsafe sigaction(signal, &action, nil) }
+    var signals = sigset_t()
+    _ = unsafe sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] {
+      _ = unsafe sigaction(signal, &action, nil)
+      _ = unsafe sigaddset(&signals, signal)
+    }
+    // A child of a thread that blocks them (all of libdispatch's do) has inherited that.
+    _ = unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// - Throws: `Failure.interrupted` when a stop was requested.
