@@ -122,6 +122,7 @@ let package = Package(
       dependencies: [
         "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport",
         "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+        "randlora",
       ],
       swiftSettings: house),
   ]

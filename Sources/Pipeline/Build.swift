@@ -18,7 +18,8 @@ package struct RunOptions: Sendable {
 
   package init() {}
 
-  var threads: Int { max(1, cores / max(jobs, 1)) }
+  /// The share of each stage.
+  package var threads: Int { max(1, cores / max(jobs, 1)) }
 }
 
 /// What came of a run.
@@ -27,6 +28,8 @@ package struct RunSummary: Sendable {
   package var outputs: [(name: String, digest: Digest)] = []
   /// The evaluations among them and those made along segmented stages, in the pipeline's order and by step.
   package var evaluations: [(label: RunEvent.Label, digest: Digest)] = []
+  /// The last states of the segmented stages.
+  package var trainings: [(name: String, digest: Digest)] = []
   /// How many actions ran, or would run.
   package var ran = 0
   package var reused = 0
@@ -63,7 +66,8 @@ package final class Build: Sendable {
     directory: String, store: Store, processes: any StageProcesses, options: RunOptions = RunOptions(),
     report: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws(Failure) {
-    self.directory = try Files.absolute(directory == "." ? "" : directory)
+    let absolute = try Files.absolute(directory == "." ? "" : directory)
+    self.directory = absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
     (self.store, self.processes, self.options, self.report) = (store, processes, options, report)
     slots = Slots(options.jobs)
     index = RecordIndex(store)
@@ -97,10 +101,11 @@ package final class Build: Sendable {
     var summary = summary
     let state = state.withLock { $0 }
     for stage in stages {
-      if stage.interface.output == .evaluation,
-        let output = summary.outputs.first(where: { $0.name == stage.name })
-      {
-        summary.evaluations.append((RunEvent.Label(stage.name), output.digest))
+      if let output = summary.outputs.first(where: { $0.name == stage.name }) {
+        if stage.interface.segmented { summary.trainings.append(output) }
+        if stage.interface.output == .evaluation {
+          summary.evaluations.append((RunEvent.Label(stage.name), output.digest))
+        }
       }
       let alongTheWay = state.evaluations[stage.name] ?? []
       summary.evaluations += alongTheWay.sorted { ($0.label.step ?? 0) < ($1.label.step ?? 0) }

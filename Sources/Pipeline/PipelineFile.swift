@@ -18,6 +18,9 @@ package struct PipelineFile: Sendable {
     path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   }
 
+  /// Where the store is unless somebody says otherwise: beside the file.
+  package var storePath: String { directory == "." ? ".randlora" : directory + "/.randlora" }
+
   /// - Parameters:
   ///   - settings: values that replace those of variables.
   /// - Throws: `Failure.badData` naming file, line and column; `Failure.usage` for a setting of no variable.

@@ -7,6 +7,9 @@ struct StageParameters: Sendable {
   /// Parameters of segmented stages that are for the runner and not for the program.
   static let runnerNames = ["save-step", "eval-step"]
 
+  /// Parameters of segmented stages that say what one call is to do.
+  private static let callNames = ["steps", "plan", "influences"]
+
   /// Every parameter that was given, by flag, in the program's order.
   private(set) var given: [(parameter: StageInterface.Parameter, value: JSON)] = []
   private let interface: StageInterface
@@ -26,9 +29,9 @@ struct StageParameters: Sendable {
         try read(runnerArgument: argument)
         continue
       }
-      if interface.segmented, argument.name == "steps" {
+      if interface.segmented, Self.callNames.contains(argument.name) {
         throw argument.nameCursor.failure(
-          "'steps' is decided by the runner",
+          "'\(argument.name)' is decided by the runner",
           hint: "give max-steps or num-epochs, and save-step for its pieces")
       }
       guard let parameter = interface.parameter(argument.name) else {
@@ -77,7 +80,7 @@ struct StageParameters: Sendable {
   var influential: JSONObject {
     var object = JSONObject()
     for parameter in interface.parameters where parameter.influence != .never && parameter.kind != .path {
-      if interface.segmented, parameter.name == "steps" { continue }
+      if interface.segmented, Self.callNames.contains(parameter.name) { continue }
       let value = given.first { $0.parameter.name == parameter.name }?.value ?? parameter.defaultValue
       if !value.isNull { object[parameter.name] = value }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Artifacts
 import Failures
 import Glibc
 import Pipeline
@@ -37,6 +38,14 @@ struct RunCommand: AsyncParsableCommand {
     if jobs < 1 { throw ValidationError("--jobs must be at least 1") }
   }
 
+  /// Prints the table of evaluations and writes the page.
+  private func report(_ report: RunReport, to store: Store, _ display: RunDisplay) throws(Failure) {
+    guard !report.isEmpty else { return }
+    let page = store.root + "/report.html"
+    try AtomicFile.write(report.html, to: page)
+    display.show(report, page: page)
+  }
+
   func run() async throws {
     let pipeline = try options.pipeline()
     let selection = try pipeline.selection(stages)
@@ -53,6 +62,7 @@ struct RunCommand: AsyncParsableCommand {
     StopSignals.listen { build.stop() }
     let summary = try await build.run(selection)
     display.end(summary)
+    if !dryRun { try report(RunReport(title: options.file, summary, in: store), to: store, display) }
     if summary.exitCode != 0 { throw ExitCode(summary.exitCode) }
   }
 }

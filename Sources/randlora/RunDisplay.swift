@@ -159,6 +159,15 @@ final class RunDisplay: Sendable {
 
   // MARK: - The end
 
+  /// The results of all evaluations; they are what the run was for, so they go to standard output.
+  func show(_ report: RunReport, page: String) {
+    if form == .json { return }
+    if !report.evaluations.isEmpty {
+      Console.printResult(report.table.lines.joined(separator: "\n"))
+    }
+    if !isQuiet { Console.writeAll("report: \(page)\n", to: STDERR_FILENO) }
+  }
+
   func end(_ summary: RunSummary) {
     if form == .json {
       Console.printResult(JSON.object(summary.json).text(indent: 0))

@@ -168,7 +168,11 @@ final class FakePrograms: StageProcesses {
       content = Array(text.utf8)
     }
     let section = Sections.checkpoint(step: from + done, try digest("base", flags))
-    try publish(.checkpoint, flags, content: content, section, partial: done < steps)
+    var record = RunRecord(stage: "train-step", revision: 1, inputs: [("checkpoint", start.digest)])
+    record.metrics = (from..<from + done).map {
+      ["step": .integer($0 + 1), "loss": .number(2 / Double($0 + 1))]
+    }
+    try publish(.checkpoint, flags, content: content, section, record, partial: done < steps)
     return done == steps
   }
 
@@ -177,11 +181,11 @@ final class FakePrograms: StageProcesses {
   }
 
   private func publish(
-    _ kind: ArtifactKind, _ flags: Flags, content: [UInt8], _ section: JSONObject, partial: Bool = false
+    _ kind: ArtifactKind, _ flags: Flags, content: [UInt8], _ section: JSONObject,
+    _ record: RunRecord = RunRecord(stage: "fake", revision: 1), partial: Bool = false
   ) throws(Failure) {
     let writer = try ArtifactWriter(output: flags["output"] ?? "", kind: kind, memo: memo)
     try AtomicFile.write(content, to: try writer.path(for: "content"))
-    let record = RunRecord(stage: "fake", revision: 1)
     if partial {
       _ = try writer.publishPartial(section: section, run: record)
     } else {

@@ -1,0 +1,133 @@
+import Artifacts
+import Failures
+import Foundation
+import JSON
+import Pipeline
+import Synchronization
+import Testing
+
+@Test func aFailureEndsTheRunUnlessItIsToGoOn() async throws {
+  let work = try Workspace()
+  work.programs.state.withLock { $0.exitCodes["prepare-data"] = 65 }
+  var options = RunOptions()
+  options.keepGoing = true
+  let summary = try await work.run(options: options)
+  #expect(summary.exitCode == 65)
+  #expect(work.failures.map(\.failure.message) == ["prepare-data failed with exit code 65"])
+  #expect(Set(summary.outputs.map(\.name)) == ["base", "start"])
+  let skipped = work.events.withLock { $0 }.compactMap { event -> String? in
+    if case .skipped(let label, let cause) = event { "\(label) for \(cause)" } else { nil }
+  }
+  #expect(skipped == ["trained for data", "after for data"])
+}
+
+@Test func stoppingStartsNothingNewAndPassesTheSignalOn() async throws {
+  let work = try Workspace()
+  let build = try work.build()
+  work.programs.state.withLock { $0.duringRun["import-base"] = { build.stop() } }
+  let summary = try await build.run(
+    PipelineFile(yaml: Workspace.pipeline, path: work("pipeline.yaml")).stages)
+  #expect(summary.exitCode == 75)
+  #expect(work.programs.calls == ["import-base"])
+  #expect(work.programs.state.withLock { $0.signals } == [SIGINT])
+  #expect(summary["base"] != nil)  // it ended well, so it counts
+}
+
+@Test func twoRunsAtOnceInOneStoreRunEachActionOnce() async throws {
+  let work = try Workspace()
+  work.programs.state.withLock { $0.duringRun["import-base"] = { usleep(200_000) } }
+  async let first = work.run()
+  async let second = work.run()
+  let summaries = try await [first, second]
+  #expect(summaries[0]["after"] == summaries[1]["after"])
+  #expect(work.programs.calls.count == 7)
+}
+
+@Test func jobsRunAtTheSameTimeAndShareTheCores() async throws {
+  let work = try Workspace()
+  var options = RunOptions()
+  (options.jobs, options.cores) = (4, 8)
+  try await work.run(options: options)
+  #expect(work.programs.calls.count == 7)
+  #expect(options.threads == 2)
+}
+
+@Test func anArtifactFromElsewhereCanBeAnInput() async throws {
+  let work = try Workspace()
+  let summary = try await work.run(targets: ["base"])
+  let base = try #require(summary["base"])
+  let yaml = """
+    stages:
+      start: {stage: init-adapter, base: ./store/objects/\(base), with: {rank: 8}}
+    """
+  #expect(try await work.run(yaml).exitCode == 0)
+  try await work.run(targets: ["start"])
+  #expect(work.programs.calls == ["import-base", "init-adapter"])
+  let missing = try await work.run("stages:\n  s: {stage: init-adapter, base: ./nowhere}")
+  #expect(missing.exitCode == 66)
+  #expect(
+    work.failures.first?.failure.message
+      == "\(work("pipeline.yaml")):2:34: there is no artifact at \(work("./nowhere"))")
+}
+
+@Test func anExportIsACopyThatOneMayChange() async throws {
+  let work = try Workspace()
+  let yaml = Workspace.pipeline.replacingOccurrences(
+    of: "with: {rank: \"${rank}\"}}", with: "with: {rank: \"${rank}\"}, export: out/start}")
+  try await work.run(yaml, targets: ["start"])
+  try work.write("out/start/content", "mine")
+  try await work.run(yaml, targets: ["start"])
+  #expect(try Files.contents(of: work("out/start/content")) == Array("rank 8 ".utf8))
+  try await work.run(yaml, targets: ["start"], set: [("rank", "4")])
+  #expect(try Files.contents(of: work("out/start/content")) == Array("rank 4 ".utf8))
+  try FileManager.default.removeItem(atPath: work("out/start/artifact.json"))
+  let refused = try await work.run(yaml, targets: ["start"])
+  #expect(refused.exitCode == 73)
+  #expect(
+    work.failures.first?.failure.message
+      == "\(work("out/start")) exists and is no artifact, so nothing is exported over it")
+}
+
+@Test func theReportHoldsTheTableAndTheCurves() async throws {
+  let work = try Workspace()
+  let yaml = Workspace.pipeline.replacingOccurrences(
+    of: "save-step: 4}", with: "save-step: 4, eval-step: 5}\n    evaluate: true")
+  let summary = try await work.run(yaml)
+  let report = try RunReport(title: "a <b>", summary, in: try work.store())
+  #expect(report.evaluations.map(\.name) == ["trained.evaluate", "trained.evaluate", "after"])
+  #expect(report.evaluations.map(\.step) == [5, 10, 10])
+  #expect(report.evaluations.last?.exactMatch == 0.25)
+  #expect(report.curves.map(\.points.count) == [10])
+  #expect(report.curves.first?.points.map(\.step) == Array(1...10))
+  let page = report.html
+  #expect(page.contains("<title>a &lt;b&gt;</title>"))
+  #expect(page.contains("<polyline") && page.contains("<circle"))
+  #expect(!page.contains("http") && !page.contains("<script"))
+}
+
+@Test func aDescriptionThatIsWrongIsRefusedByItsField() throws {
+  func message(_ text: String) throws -> String? {
+    let document = try JSONDocument(text, source: "x --describe")
+    return failure { _ = try StageInterface(document) }?.message
+  }
+  let good = """
+    {"name":"x","revision":1,"inputs":[{"role":"base","kinds":["base"],"required":true}],"output":null,
+    "parameters":[{"name":"k","type":"integer","default":1,"class":"result"}]}
+    """
+  #expect(try message(good) == nil)
+  for (from, to, expected) in [
+    ("\"revision\":1", "\"revision\":\"1\"", "/revision: expected an integer, found a string"),
+    ("\"kinds\":[\"base\"]", "\"kinds\":[\"bass\"]", "/inputs/0/kinds/0: expected one of base, dataset"),
+    ("integer", "int", "/parameters/0/type: expected one of integer, number"),
+    ("\"default\":1", "\"default\":\"1\"", "/parameters/0/default: expected an integer, found a string"),
+    (
+      "\"result\"", "\"maybe\"",
+      "/parameters/0/class: expected one of result, from-step, never, found 'maybe'"
+    ),
+    ("\"output\"", "\"outptu\"", "/outptu: unknown field 'outptu'"),
+    ("\"output\":null", "\"output\":\"base\",\"segmented\":true", "a segmented stage needs"),
+  ] {
+    let text = try message(good.replacingOccurrences(of: from, with: to))
+    #expect(text?.contains(expected) == true, "\(text ?? "nothing")")
+  }
+}

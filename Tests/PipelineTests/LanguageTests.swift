@@ -1,0 +1,177 @@
+import Failures
+import Foundation
+import Pipeline
+import Testing
+
+private func message(_ yaml: String, set settings: [(name: String, value: String)] = []) -> String? {
+  failure { _ = try PipelineFile(yaml: yaml, path: "p.yaml", settings: settings) }?.description
+}
+
+@Test func everyMistakeInAPipelineFileNamesItsPlace() {
+  #expect(message("") == "p.yaml: the pipeline file is empty")
+  #expect(message("stages: [a") == "p.yaml:2:1: not valid YAML: did not find expected ',' or ']'")
+  #expect(message("- a") == "p.yaml:1:1: expected a mapping (key: value), found a list")
+  #expect(message("stage: {}") == "p.yaml:1:1: unknown key 'stage'\nhint: did you mean 'stages'?")
+  #expect(message("variables: {}") == "p.yaml:1:1: the key 'stages' is missing")
+  #expect(message("stages: {}") == "p.yaml:1:9: the pipeline has no stages")
+  #expect(
+    message("stages:\n  a:\n    with: {}")
+      == "p.yaml:2:3: the stage 'a' does not say which program it runs (key 'stage')")
+  #expect(
+    message("stages:\n  a: {stage: x, wiht: {k: 1}}")
+      == "p.yaml:2:17: unknown key 'wiht'; an input names a stage\nhint: did you mean 'with'?")
+  #expect(
+    message("stages:\n  base: {stage: x}\n  b: {stage: y, base: bsae}")
+      == "p.yaml:3:23: there is no stage 'bsae'\nhint: did you mean 'base'?")
+  #expect(
+    message("stages:\n  a: {stage: x, in: b}\n  b: {stage: y, in: a}")
+      == "p.yaml:2:3: the stage 'a' needs itself: a ← b ← a")
+  #expect(
+    message("stages:\n  a: {stage: x, with: {k: \"${rate}\"}}\nvariables: {rat: 1}")
+      == "p.yaml:2:27: unknown variable 'rate'\nhint: did you mean 'rat'?")
+  #expect(
+    message("stages:\n  a: {stage: x, with: {k: ${rate}}}")?.contains(
+      "hint: inside { } a variable must stand in quotes: \"${name}\"") == true)
+  #expect(
+    message("stages:\n  a: {stage: x, with: {k_b: 1, k-b: 2}}")
+      == "p.yaml:2:32: the parameter 'k-b' appears twice")
+  #expect(message("stages:\n  a: {stage: x}\n  a: {stage: y}")?.contains("the key 'a' appears twice") == true)
+  #expect(
+    message("stages:\n  a b: {stage: x}")
+      == "p.yaml:2:3: 'a b' is no name for a stage: letters, digits, '_' and '-' only")
+  #expect(
+    message("stages: {a: {stage: x}}", set: [("k", "1")])
+      == "--set k: the pipeline has no variable of this name")
+}
+
+@Test func whatDoesNotFitTheProgramsIsFoundBeforeAnythingRuns() async throws {
+  let work = try Workspace()
+  let cases = [
+    ("with: {rank", "with: {rnk", "5:51: init-adapter has no parameter 'rnk'\nhint: did you mean 'rank'?"),
+    ("\"${rank}\"", "eight", "5:57: 'rank' must be an integer, found 'eight'"),
+    ("\"${rank}\"", "[1, 2]", "5:57: 'rank' takes one value, found a list"),
+    ("data.jsonl", "data.jsonl, verbose: yes", "4:82: 'verbose' must be true or false, found 'yes'"),
+    ("init-adapter", "init-adaptor", "5:18: there is no program 'init-adaptor'"),
+    ("dataset: data\n    ", "", "6:3: train-step needs an input 'dataset'"),
+    (
+      "dataset: data\n", "datset: data\n",
+      "9:13: train-step has no input 'datset'\nhint: did you mean 'dataset'?"
+    ),
+    (
+      "checkpoint: start", "checkpoint: base",
+      "10:17: the input 'checkpoint' of train-step must be a checkpoint, but 'base' makes a base"
+    ),
+    ("save-step: 4", "save-step: 0", "11:64: 'save-step' must be at least 1, found 0"),
+    (
+      "save-step: 4", "steps: 4",
+      "11:53: 'steps' is decided by the runner\n"
+        + "hint: give max-steps or num-epochs, and save-step for its pieces"
+    ),
+    (
+      "save-step: 4", "eval-step: 4",
+      "6:3: 'eval-step' is given, but nothing to evaluate\nhint: add 'evaluate: true' beside 'with'"
+    ),
+    (
+      "rank: \"${rank}\"", "base: base",
+      "5:51: 'base' is an input of init-adapter\nhint: write it beside 'with', naming a stage"
+    ),
+  ]
+  for (from, to, expected) in cases {
+    let yaml = Workspace.pipeline.replacingOccurrences(of: from, with: to)
+    let found = await failure { try await work.run(yaml) }?.description
+    #expect(found?.replacingOccurrences(of: work("pipeline.yaml") + ":", with: "") == expected)
+  }
+  #expect(work.programs.calls == [])
+}
+
+@Test func aMissingInputFileIsNamed() async throws {
+  let work = try Workspace()
+  try FileManager.default.removeItem(atPath: work("data.jsonl"))
+  let summary = try await work.run()
+  #expect(summary.exitCode == 66)
+  #expect(work.failures.map(\.label) == ["data"])
+  #expect(work.failures.first?.failure.message == "there is no file or directory at \(work("data.jsonl"))")
+}
+
+@Test func aMatrixRepeatsAStageAndAllThatReadIt() throws {
+  let file = try PipelineFile(
+    yaml: """
+      stages:
+        base: {stage: import-base}
+        start:
+          matrix: {method: [randlora, lora], rank: [4, 8], exclude: [{method: lora, rank: 8}]}
+          stage: init-adapter
+          base: base
+          with: {rank: "${matrix.rank}"}
+        trained: {stage: train-step, base: base, checkpoint: start, matrix: {seed: [1, 2]}}
+        after: {stage: evaluate, base: base, checkpoint: trained}
+      """, path: "p.yaml")
+  #expect(
+    file.stages.map(\.name).filter { $0.hasPrefix("start") } == [
+      "start[method=randlora,rank=4]", "start[method=randlora,rank=8]", "start[method=lora,rank=4]",
+    ])
+  #expect(file.stages.filter { $0.family == "trained" }.count == 6)
+  let last = try #require(file.stages.last)
+  #expect(last.name == "after[seed=2,method=lora,rank=4]")
+  #expect(last.predecessors == ["base", "trained[seed=2,method=lora,rank=4]"])
+  #expect(try file.selection(["start"]).map(\.family) == ["base", "start", "start", "start"])
+  #expect(
+    failure { _ = try file.selection(["strat"]) }?.message == "p.yaml: there is no stage 'strat'")
+}
+
+@Test func theGraphIsDrawnInThreeWays() throws {
+  let graph = PipelineGraph(
+    try PipelineFile(
+      yaml: "stages:\n  b: {stage: y, base: a}\n  a: {stage: x}\n  c: {stage: z, state: b, base: a}",
+      path: "p.yaml"
+    ).stages)
+  #expect(graph.text == "a (x)\nb (y) ← base: a\nc (z) ← state: b, base: a")
+  #expect(graph.dot.contains("  \"a\" -> \"c\" [label=\"base\"];"))
+  #expect(graph.mermaid.hasPrefix("flowchart LR\n  s0[\"a<br>x\"]"))
+  #expect(graph.mermaid.hasSuffix("  s0 -->|base| s2"))
+}
+
+@Test func noMutationOfAPipelineFileCrashes() {
+  var generator = SeededGenerator(seed: 11)
+  let original = Array(Workspace.pipeline.utf8)
+  for _ in 0..<1500 {
+    var bytes = original
+    for _ in 0..<Int.random(in: 1...4, using: &generator) {
+      let index = Int.random(in: 0..<bytes.count, using: &generator)
+      switch Int.random(in: 0..<3, using: &generator) {
+      case 0: bytes[index] = UInt8.random(in: 0..<128, using: &generator)
+      case 1: bytes.remove(at: index)
+      default: bytes.insert(contentsOf: bytes[index...].prefix(20), at: index)
+      }
+    }
+    do {
+      _ = try PipelineFile(yaml: String(decoding: bytes, as: UTF8.self), path: "p.yaml")
+    } catch {
+      #expect(error is Failure)
+    }
+  }
+}
+
+@Test func hostileNestingAndRepetitionAreRefused() {
+  let deep = "stages: " + String(repeating: "[", count: 500) + String(repeating: "]", count: 500)
+  #expect(message(deep)?.contains("nests too deep") == true)
+  var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+  for level in 1...8 {
+    let copies = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
+    bomb += "a\(level): &a\(level) [\(copies)]\n"
+  }
+  #expect(message(bomb)?.contains("repeats too many values") == true)
+}
+
+/// SplitMix64, for tests that are the same each time.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
