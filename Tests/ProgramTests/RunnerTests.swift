@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 /// A pipeline whose only stage is a shell script: `--describe` is all that it takes.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import JSON
+import TestSupport
 import Testing
 
 /// A sandbox with a base, a dataset 'data' of 16 train and 4 validation rows, and an adapter 'start'.
@@ -54,7 +55,10 @@ private let recipe = ["--batch-size", "2", "--gradient-accumulation-steps", "1",
 func `training that is interrupted goes on from where it stopped`(signal: Int32) throws {
   let sandbox = try sandboxForTraining()
   let train = inputs + recipe + ["--max-steps", "300", "--checkpoint", "start", "--output"]
-  let stopped = try sandbox.interrupt("train-step", train + ["out"], with: signal)
+  let program = try sandbox.start("train-step", train + ["out"], environment: ["RANDLORA_PROGRESS": "json"])
+  #expect(try program.wait(untilDone: 1))
+  program.send(signal)
+  let stopped = try program.outcome()
   #expect(stopped.code == 75, "\(stopped.errors)")
   #expect(stopped.errors.contains("hint: run the same command again"))
   #expect(sandbox.names.contains("out.partial") && !sandbox.names.contains("out"))

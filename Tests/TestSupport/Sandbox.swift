@@ -87,25 +87,6 @@ package final class Sandbox {
     return outcome
   }
 
-  /// Runs a program and sends it a signal as soon as it shows progress.
-  func interrupt(_ program: String, _ arguments: [String], with signal: Int32) throws -> Outcome {
-    let process = Process()
-    let errors = path("cache/interrupted")
-    _ = FileManager.default.createFile(atPath: errors, contents: nil)
-    process.executableURL = Bundle.main.bundleURL.appendingPathComponent(program)
-    process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: directory)
-    process.environment = ["XDG_CACHE_HOME": path("cache"), "RANDLORA_PROGRESS": "json"]
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-    try process.run()
-    while process.isRunning, try read("cache/interrupted").isEmpty { usleep(1000) }
-    kill(process.processIdentifier, signal)
-    process.waitUntilExit()
-    #expect(process.terminationReason == .exit)
-    let text = String(decoding: try read("cache/interrupted"), as: UTF8.self)
-    return Outcome(code: process.terminationStatus, output: "", errors: text)
-  }
-
   /// Runs a program that must succeed.
   @discardableResult
   package func succeed(
