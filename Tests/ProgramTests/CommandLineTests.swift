@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 private let stages = [
-  "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+  "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge",
+  "push-artifact",
 ]
 
 @Test(arguments: stages)

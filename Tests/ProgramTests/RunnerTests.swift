@@ -198,7 +198,9 @@ private struct ShellPipeline {
   #expect(runner.terminationStatus == 75)
 }
 
-@Test(arguments: ["import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact"])
+@Test(arguments: [
+  "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+])
 func `what a program says of itself fits the schema`(_ program: String) throws {
   let sandbox = try Sandbox()
   let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -1,0 +1,43 @@
+import JSON
+import TestSupport
+import Testing
+
+/// What each stage makes of the tiny model, where no BLAS takes part: by stage, its revision and the output's digest.
+///
+/// When a digest changes, the same inputs give other bytes: raise the stage's revision together with it, so that no
+/// runner takes results of the old code for those of the new.
+private let golden: [(stage: String, revision: Int, arguments: [String], digest: String)] = [
+  (
+    "import-base", 1, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
+    "2bdf8debf82fea98ff0764bbb272693814afe341cd1860816243a2ad4d6f124e"
+  ),
+  (
+    "prepare-data", 1, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
+    "3c9471d30a359c191c37f4bdf4f8637a78c50e15620aebb2117a74a1e24c1b28"
+  ),
+  (
+    "init-adapter", 1, ["--base", "import-base", "--rank", "2"],
+    "4c90185d6ca6262278790ecad2b9751ead7c44f6b4ad50b710a02da092517b2b"
+  ),
+  (
+    "merge", 1, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
+    "00f884386722833f906632a987ae2e8ecdff999232576d80003f57868cab0589"
+  ),
+  (
+    "push-artifact", 1,
+    ["--artifact", "init-adapter", "--base", "import-base", "--to", "dir:peft"],
+    "d5daece2f35aef033edc962507be10a0f45afebeafccfdcb077a812d08a127e0"
+  ),
+]
+
+@Test func `the same inputs give the bytes that the stage's revision stands for`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  let rows = (1...9).map { #"{"instruction":"Add.","input":"\#($0)","output":"\#($0 + 1)"}"# }
+  try sandbox.write(rows.joined(separator: "\n"), to: "data.jsonl")
+  for (stage, revision, arguments, digest) in golden {
+    let result = try sandbox.succeed(stage, arguments + ["--json", "-o", stage]).json()
+    #expect(result["digest"]?.stringValue == digest, "\(stage) gives other bytes: raise its revision")
+    #expect(try sandbox.json(stage + "/run.json")["revision"] == .integer(revision), "\(stage)")
+  }
+}
