@@ -6,9 +6,11 @@ import JSON
 
 /// One action: known already, or run under its key's lock and recorded.
 extension Build {
-  /// - Parameter keep: what to do with the state that an interrupted segment leaves, while the lock is held.
+  /// - Parameters:
+  ///   - reasons: why it would have to run, where that is not for the records to say.
+  ///   - keep: what to do with the state that an interrupted segment leaves, while the lock is held.
   func perform(
-    _ action: Action, forced: Bool = false,
+    _ action: Action, forced: Bool = false, reasons given: [RerunReason]? = nil,
     keep: @Sendable (Artifact) async throws(Failure) -> Int? = { _ throws(Failure) in nil }
   ) async -> ActionOutcome {
     let forced = forced && !isRedone(action.key)
@@ -19,7 +21,7 @@ extension Build {
         tell(.reused(action.label, digest))
         return .available(digest)
       case .lost(let digest): reasons = [.resultLost(digest)]
-      case .unknown: reasons = index.reasons(for: action.preimage, stage: action.label.stage)
+      case .unknown: reasons = given ?? index.reasons(for: action.preimage, stage: action.label.stage)
       }
     }
     if options.dryRun {

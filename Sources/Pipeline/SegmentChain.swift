@@ -53,7 +53,9 @@ struct SegmentChain {
         let state = outcome
         evaluations.append(Task { await evaluate(state, at: step, evaluation) })
       }
-      guard case .available = outcome else { break }
+      // A plan goes on to say what else would run.
+      if case .available = outcome { continue }
+      if !build.options.dryRun { break }
     }
     for evaluation in evaluations { _ = await evaluation.value }
     return outcome
@@ -102,6 +104,7 @@ struct SegmentChain {
     for cut in cuts where cut > step && cut <= target {
       let outcome = await build.perform(
         try await action(from: step, state, to: cut), forced: isForced,
+        reasons: step > startStep ? [.stepsMissing(from: step, to: cut)] : nil,
         keep: { partial throws(Failure) in try await keep(partial) })
       guard case .available(let digest) = outcome else { return outcome }
       (step, state) = (cut, try build.store.object(digest))

@@ -4,19 +4,35 @@ import Failures
 struct StageExpansion {
   private static let ownKeys = ["stage", "with", "matrix", "evaluate", "export", "description"]
 
-  private let entries: [(name: String, cursor: YAMLCursor, value: YAMLCursor)]
+  private struct Entry {
+    let name: String
+    let cursor: YAMLCursor
+    let members: Members
+    /// The entries that it reads.
+    let references: [String]
+  }
+
+  private typealias Members = [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)]
+
+  private let entries: [Entry]
   private let variables: Variables
 
   init(stages: YAMLCursor, variables: Variables) throws(Failure) {
     self.variables = variables
-    var entries: [(name: String, cursor: YAMLCursor, value: YAMLCursor)] = []
-    for (name, cursor, value) in try stages.members() {
+    let members = try stages.members()
+    if members.isEmpty { throw stages.failure("the pipeline has no stages") }
+    let names = Set(members.map(\.key))
+    var entries: [Entry] = []
+    for (name, cursor, value) in members {
       guard !name.isEmpty, name.utf8.allSatisfy(\.isNameByte) else {
         throw cursor.failure("'\(name)' is no name for a stage: letters, digits, '_' and '-' only")
       }
-      entries.append((name, cursor, value))
+      let members = try value.members()
+      entries.append(
+        Entry(
+          name: name, cursor: cursor, members: members,
+          references: try Self.references(of: members, among: names)))
     }
-    if entries.isEmpty { throw stages.failure("the pipeline has no stages") }
     self.entries = entries
   }
 
@@ -24,12 +40,11 @@ struct StageExpansion {
     var cells: [String: [Matrix.Cell]] = [:]
     var declarations: [StageDeclaration] = []
     for entry in try ordered() {
-      let members = try entry.value.members()
       var matrix = Matrix()
-      if let axes = members.first(where: { $0.key == "matrix" })?.value {
+      if let axes = entry.members.first(where: { $0.key == "matrix" })?.value {
         matrix = try Matrix(axes, variables: variables)
       }
-      for name in try references(of: entry.value) {
+      for name in entry.references {
         if let other = cells[name] { matrix.join(other) }
       }
       if matrix.cells.isEmpty {
@@ -37,7 +52,7 @@ struct StageExpansion {
       }
       cells[entry.name] = matrix.cells
       for cell in matrix.cells {
-        declarations.append(try declaration(entry.name, entry.cursor, members, cell: cell, cells: cells))
+        declarations.append(try declaration(entry, cell: cell, cells: cells))
       }
     }
     return declarations
@@ -46,69 +61,62 @@ struct StageExpansion {
   // MARK: - Order
 
   /// The entries, each behind those that it reads; in the file's order where that leaves a choice.
-  private func ordered() throws(Failure) -> [(name: String, cursor: YAMLCursor, value: YAMLCursor)] {
-    var order: [(name: String, cursor: YAMLCursor, value: YAMLCursor)] = []
+  private func ordered() throws(Failure) -> [Entry] {
+    var order: [Entry] = []
     var done = Set<String>()
     var waiting = entries
     while !waiting.isEmpty {
-      var stuck: [(name: String, cursor: YAMLCursor, value: YAMLCursor)] = []
+      var stuck: [Entry] = []
       for entry in waiting {
-        if try references(of: entry.value).allSatisfy({ done.contains($0) || $0 == "" }) {
+        if entry.references.allSatisfy(done.contains) {
           done.insert(entry.name)
           order.append(entry)
         } else {
           stuck.append(entry)
         }
       }
-      guard stuck.count < waiting.count else { throw try cycle(stuck) }
+      guard stuck.count < waiting.count else { throw cycle(stuck) }
       waiting = stuck
     }
     return order
   }
 
-  private func cycle(
-    _ stuck: [(name: String, cursor: YAMLCursor, value: YAMLCursor)]
-  ) throws(Failure) -> Failure {
-    var path: [String] = []
-    var name = stuck[0].name
-    while !path.contains(name), let entry = stuck.first(where: { $0.name == name }) {
-      path.append(name)
-      let next = try references(of: entry.value).first { next in stuck.contains { $0.name == next } }
-      name = next ?? name
+  private func cycle(_ stuck: [Entry]) -> Failure {
+    var path: [Entry] = []
+    var next: Entry? = stuck[0]
+    while let entry = next, !path.contains(where: { $0.name == entry.name }) {
+      path.append(entry)
+      next = stuck.first { entry.references.contains($0.name) }
     }
-    let loop = path[(path.firstIndex(of: name) ?? 0)...] + [name]
-    let cursor = stuck.first { $0.name == name }?.cursor ?? stuck[0].cursor
-    return cursor.failure("the stage '\(name)' needs itself: \(loop.joined(separator: " ← "))")
+    guard let again = next else { return stuck[0].cursor.failure("the stage needs itself") }
+    let loop = path.drop { $0.name != again.name }.map(\.name) + [again.name]
+    return again.cursor.failure("the stage '\(again.name)' needs itself: \(loop.joined(separator: " ← "))")
   }
 
   /// The names of the stages that an entry reads.
-  private func references(of value: YAMLCursor) throws(Failure) -> [String] {
-    var names: [String] = []
-    for (key, _, input) in try value.members() {
+  private static func references(of members: Members, among names: Set<String>) throws(Failure) -> [String] {
+    var found: [String] = []
+    for (key, _, input) in members {
       if key == "evaluate", case .mapping = input.content {
-        names += try references(of: input)
-      } else if !Self.ownKeys.contains(key), case .text(let text) = input.content, !text.contains("/") {
-        names.append(try known(text, at: input))
+        found += try references(of: input.members(), among: names)
+      } else if !ownKeys.contains(key), case .text(let name) = input.content, !name.contains("/") {
+        guard names.contains(name) else {
+          throw input.failure(
+            "there is no stage '\(name)'",
+            hint: Suggestion.hint(for: name, among: names.sorted(), calling: "stages"))
+        }
+        found.append(name)
       }
     }
-    return names
-  }
-
-  private func known(_ name: String, at cursor: YAMLCursor) throws(Failure) -> String {
-    if entries.contains(where: { $0.name == name }) { return name }
-    throw cursor.failure(
-      "there is no stage '\(name)'",
-      hint: Suggestion.hint(for: name, among: entries.map(\.name), calling: "stages"))
+    return found
   }
 
   // MARK: - One stage
 
-  private typealias Members = [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)]
-
   private func declaration(
-    _ name: String, _ cursor: YAMLCursor, _ members: Members, cell: Matrix.Cell,
-    cells: [String: [Matrix.Cell]]
+    _ entry: Entry, cell: Matrix.Cell, cells: [String: [Matrix.Cell]]
   ) throws(Failure) -> StageDeclaration {
+    let (name, cursor, members) = (entry.name, entry.cursor, entry.members)
     var variables = variables
     for (axis, value) in cell { variables.define("matrix.\(axis)", value) }
     let scope = StageScope(variables: variables, cell: cell, cells: cells)

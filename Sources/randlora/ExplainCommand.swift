@@ -18,7 +18,7 @@ struct ExplainCommand: AsyncParsableCommand {
     let selected = pipeline.stages.filter {
       stages.isEmpty || stages.contains($0.name) || stages.contains($0.family)
     }
-    for event in try await options.plan(pipeline, stages, store) {
+    for event in try await options.plan(pipeline, stages, store).inOrder(of: pipeline) {
       switch event {
       case .reused(let label, let digest) where isSelected(label, selected):
         Console.printResult("\(label) is up to date: \(store.root)/objects/\(digest)")

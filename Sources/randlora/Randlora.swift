@@ -16,6 +16,7 @@ import StageSupport
       """,
     subcommands: [
       RunCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self,
+      ShowCommand.self,
     ])
 
   static func main() async {

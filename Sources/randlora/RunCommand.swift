@@ -39,7 +39,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// Prints the table of evaluations and writes the page.
-  private func report(_ report: RunReport, to store: Store, _ display: RunDisplay) throws(Failure) {
+  private func publish(_ report: RunReport, to store: Store, _ display: RunDisplay) throws(Failure) {
     guard !report.isEmpty else { return }
     let page = store.root + "/report.html"
     try AtomicFile.write(report.html, to: page)
@@ -61,8 +61,9 @@ struct RunCommand: AsyncParsableCommand {
     )
     StopSignals.listen { build.stop() }
     let summary = try await build.run(selection)
-    display.end(summary)
-    if !dryRun { try report(RunReport(title: options.file, summary, in: store), to: store, display) }
+    let report = try RunReport(title: Files.name(of: options.file), summary, in: store)
+    display.end(summary, report)
+    if !dryRun { try publish(report, to: store, display) }
     if summary.exitCode != 0 { throw ExitCode(summary.exitCode) }
   }
 }

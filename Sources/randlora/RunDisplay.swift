@@ -168,12 +168,16 @@ final class RunDisplay: Sendable {
     if !isQuiet { Console.writeAll("report: \(page)\n", to: STDERR_FILENO) }
   }
 
-  func end(_ summary: RunSummary) {
+  func end(_ summary: RunSummary, _ report: RunReport) {
     if form == .json {
-      Console.printResult(JSON.object(summary.json).text(indent: 0))
+      var object = summary.json
+      object["evaluations"] = .array(report.evaluations.map { .object($0.json) })
+      Console.printResult(JSON.object(object).text(indent: 0))
     } else if !isQuiet {
-      let made = "\(summary.ran) \(isDryRun ? "to run" : "made")"
-      Console.writeAll("\(made), \(summary.reused) up to date\n", to: STDERR_FILENO)
+      let made = "\(summary.ran) \(isDryRun ? "to run" : "made"), \(summary.reused) up to date"
+      let stopped = summary.exitCode == Failure.Kind.interrupted.rawValue
+      let advice = stopped ? "; the same command goes on from here" : ""
+      Console.writeAll(made + advice + "\n", to: STDERR_FILENO)
     }
   }
 }

@@ -59,3 +59,14 @@ extension RunSummary {
     ]
   }
 }
+
+extension EvaluationResult {
+  var json: JSONObject {
+    [
+      "stage": .string(name), "step": step.map { .integer($0) } ?? .null,
+      "method": method.map { .string($0) } ?? .null, "trainable_parameters": .integer(trainableParameters),
+      "loss": .number(loss), "perplexity": .number(perplexity), "token_accuracy": .number(tokenAccuracy),
+      "exact_match": exactMatch.map { .number($0) } ?? .null,
+    ]
+  }
+}

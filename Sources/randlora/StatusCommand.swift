@@ -15,7 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
   func run() async throws {
     let pipeline = try options.pipeline()
     var table = TextTable(.text("stage"), .text("state"), .text(""))
-    for event in try await options.plan(pipeline, stages, options.store(pipeline)) {
+    for event in try await options.plan(pipeline, stages, options.store(pipeline)).inOrder(of: pipeline) {
       switch event {
       case .reused(let label, let digest): table.add("\(label)", "up to date", String(digest.hex.prefix(12)))
       case .wouldRun(let label, let reasons):
