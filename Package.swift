@@ -106,7 +106,7 @@ let package = Package(
     tests(
       "Training",
       using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "TestSupport"]),
-    tests("Pipeline", using: ["Failures", "JSON", "Artifacts"]),
+    tests("Pipeline", using: ["Failures", "JSON", "Artifacts", yams]),
     tests("Hub", using: ["Failures"]),
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
     // Runs the built programs: they are dependencies so that they are there.
