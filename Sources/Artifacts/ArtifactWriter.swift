@@ -65,16 +65,18 @@ package final class ArtifactWriter {
   /// Hashes and validates everything and turns it into the output. An equal artifact that is already there is
   /// success; a partial one of an earlier call is removed.
   ///
-  /// - Parameter checkBeforePublishing: gets the private directory, to see that its files load again.
-  /// - Throws: `Failure.outputExists` when a different artifact is there, `Failure.badData` when the manifest
+  /// - Parameters:
+  ///   - replacing: whether a different artifact that is there gives way, in one step.
+  ///   - checkBeforePublishing: gets the private directory, to see that its files load again.
+  /// - Throws: `Failure.outputExists` when a different artifact is there that is to stay, `Failure.badData` when the manifest
   ///   does not fit its schema or a referenced file changed meanwhile, `Failure.io`.
   package func publish(
-    section: JSONObject, run: RunRecord,
+    section: JSONObject, run: RunRecord, replacing: Bool = false,
     checkBeforePublishing: (String) throws(Failure) -> Void = { _ in }
   ) throws(Failure) -> Artifact {
     let manifest = try seal(section, run, check: checkBeforePublishing)
     let artifact = try Publication(directory: try directory(), manifest: manifest, memo: memo).place(
-      at: output)
+      at: output, replacing: replacing)
     let partial = Self.partial(of: output)
     if (try? Artifact(partial))?.kind == kind { Files.remove(partial) }
     discard()

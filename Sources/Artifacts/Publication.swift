@@ -10,21 +10,22 @@ struct Publication {
 
   /// Moves the artifact to `output`, unless an equal one is there already.
   ///
+  /// - Parameter replacing: whether a different artifact gives way.
   /// - Throws: `Failure.outputExists` when anything else is there.
-  func place(at output: String) throws(Failure) -> Artifact {
+  func place(at output: String, replacing: Bool) throws(Failure) -> Artifact {
     // Onto an empty directory a rename succeeds; onto any other it fails, and then somebody was faster.
     while unsafe rename(directory, output) != 0 {
       guard [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else {
         throw Failure(.io, "cannot rename \(directory) to \(output): \(errorText())")
       }
-      if let equal = try existing(at: output) { return equal }
+      if let equal = try existing(at: output, replacing: replacing) { return equal }
     }
     try Files.sync(Files.parent(of: output))
     return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
   }
 
-  /// The artifact at `output` if it equals this one; nil when nothing is there (any more).
-  private func existing(at output: String) throws(Failure) -> Artifact? {
+  /// The artifact at `output` if it equals this one or was made to; nil when nothing is there (any more).
+  private func existing(at output: String, replacing: Bool) throws(Failure) -> Artifact? {
     if case .missing = try FileStatus(output) { return nil }
     try Self.refuseForeign(output)
     let there: Artifact
@@ -33,6 +34,10 @@ struct Publication {
     } catch {
       if case .missing = try FileStatus(output) { return nil }
       throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)")
+    }
+    if there.digest != manifest.digest, replacing {
+      try replace(output)
+      return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
     }
     guard there.digest == manifest.digest else {
       throw Self.outputExists(

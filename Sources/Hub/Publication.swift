@@ -12,32 +12,38 @@ package struct Publication: Sendable {
 
   /// Copies the artifact to a directory, with a base's files in it.
   ///
-  /// - Parameter record: how the copy came about.
+  /// - Parameters:
+  ///   - record: how the copy came about.
+  ///   - replacing: whether a different artifact that is there gives way.
   /// - Returns: the files that lie there now, sorted by path.
   /// - Throws: `Failure.outputExists` when something different is there, `Failure.badData` when a file of the
   ///   artifact is damaged, `Failure.io`.
-  package func copy(to directory: String, record: RunRecord) throws(Failure) -> [ArtifactFile] {
+  package func copy(
+    to directory: String, record: RunRecord, replacing: Bool
+  ) throws(Failure) -> [ArtifactFile] {
     let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
     for file in artifact.files {
       let source = try artifact.path(of: file.path)
       let digest = try Files.copy(source, to: try writer.path(for: file.path))
       guard digest == file.sha256 else { throw Self.damaged(source) }
     }
-    return Self.published(try writer.publish(section: artifact.manifest.section, run: record))
+    return Self.published(
+      try writer.publish(section: artifact.manifest.section, run: record, replacing: replacing))
   }
 
   /// Packs the artifact into a reproducible archive.
   ///
+  /// - Parameter replacing: whether a different file that is there gives way.
   /// - Returns: the archive.
   /// - Throws: as `copy` does.
-  package func pack(to path: String) throws(Failure) -> [ArtifactFile] {
+  package func pack(to path: String, replacing: Bool) throws(Failure) -> [ArtifactFile] {
     // Not by memo: a bit that flipped on the disk must not go out under the old digest.
     try artifact.verify(.always)
     var files: [(name: String, path: String)] = [
       (Manifest.fileName, artifact.directory + "/" + Manifest.fileName)
     ]
     for file in artifact.files { files.append((file.path, try artifact.path(of: file.path))) }
-    guard Files.exists(path) else {
+    guard Files.exists(path), !replacing else {
       try Archive.write(files, to: path)
       return [try Self.describe(path)]
     }

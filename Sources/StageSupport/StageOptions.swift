@@ -22,7 +22,10 @@ package struct StageOptions: ParsableArguments {
 }
 
 /// The options of stages that compute.
-package struct ThreadOptions: ParsableArguments {
+package struct ComputeOptions: ParsableArguments {
+  @Option(help: "Where to compute: auto or cpu.")
+  package var device = "auto"
+
   @Option(
     help: """
       How many threads to use. The result does not depend on it. Without it, $RANDLORA_THREADS counts, \
@@ -31,13 +34,20 @@ package struct ThreadOptions: ParsableArguments {
   package var threads: Int?
 
   package init() {}
+
+  /// - Throws: `ValidationError` when the device is not one that this build has.
+  package func validate() throws {
+    guard ["auto", "cpu"].contains(device) else {
+      throw ValidationError("--device '\(device)' is not available: this build computes on the cpu")
+    }
+  }
 }
 
-extension ThreadOptions {
+extension ComputeOptions {
   /// The number of threads to use.
   ///
   /// - Throws: `Failure.usage` when the option or the variable is no number from 1 to 1024.
-  package func count() throws(Failure) -> Int {
+  package func threadCount() throws(Failure) -> Int {
     func checked(_ count: Int?, _ source: String) throws(Failure) -> Int {
       guard let count, (1...1024).contains(count) else {
         throw Failure(.usage, "\(source) must be a number from 1 to 1024")

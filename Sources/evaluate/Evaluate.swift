@@ -28,7 +28,7 @@ import Transformer
       """)
 
   @OptionGroup var options: StageOptions
-  @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: ComputeOptions
   @Option(help: "The base model.", completion: .directory)
   var base: String?
   @Option(help: "The dataset.", completion: .directory)
@@ -43,13 +43,8 @@ import Transformer
   var maxNewTokens = 64
   @Flag(help: "Also write the logits of every token as logits.safetensors (rows one after another).")
   var saveLogits = false
-  @Option(help: "Where to compute: auto or cpu.")
-  var device = "auto"
 
   mutating func resolve() throws {
-    guard ["auto", "cpu"].contains(device) else {
-      throw Failure(.usage, "--device '\(device)' is not available", hint: "this build computes on the cpu")
-    }
     guard ["train", "validation"].contains(split) else {
       throw Failure(.usage, "--split must be train or validation, found '\(split)'")
     }
@@ -57,7 +52,7 @@ import Transformer
   }
 
   mutating func execute(_ stage: Stage) throws {
-    Parallel.threads = try threading.count()
+    Parallel.threads = try computing.threadCount()
     try stage.require("checkpoint", names: "base", of: "base")
     let model = try BaseModel(try stage.input("base"))
     let checkpoint = try stage.optionalInput("checkpoint").map { try CheckpointArtifact($0, model: model.configuration) }

@@ -30,7 +30,7 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
       """)
 
   @OptionGroup var options: StageOptions
-  @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: ComputeOptions
   @Option(help: "The base model.", completion: .directory)
   var base: String?
   @Option(help: "The checkpoint whose adapter is at work.", completion: .directory)
@@ -49,13 +49,8 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
   var topP: Double = 1
   @Option(help: "Decides the random choices.")
   var seed = 0
-  @Option(help: "Where to compute: auto or cpu.")
-  var device = "auto"
 
   mutating func resolve() throws {
-    guard ["auto", "cpu"].contains(device) else {
-      throw Failure(.usage, "--device '\(device)' is not available", hint: "this build computes on the cpu")
-    }
     guard !prompt.isEmpty else { throw Failure(.usage, "--prompt is missing or empty") }
     guard input.isEmpty || promptStyle != nil else {
       throw Failure(.usage, "--input goes with --prompt-style", hint: "add --prompt-style plain or alpaca")
@@ -67,7 +62,7 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
   }
 
   mutating func execute(_ stage: Stage) throws {
-    Parallel.threads = try threading.count()
+    Parallel.threads = try computing.threadCount()
     try stage.require("checkpoint", names: "base", of: "base")
     let base = try BaseModel(try stage.input("base"))
     let tokenizer = try base.tokenizer()

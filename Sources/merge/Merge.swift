@@ -16,7 +16,10 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
     name: "merge", revision: 1, inputs: [.required("base", .base), .required("checkpoint", .checkpoint)],
-    output: .model, parameters: [.result("dtype"), .result("max-shard-size"), .never("threads")],
+    output: .model,
+    parameters: [
+      .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),
+    ],
     abstract: "Add an adapter to the weights of its base: a model that needs no adapter any more.",
     discussion: """
       The output is a Hugging Face model directory with the base's own tokenizer and configuration. Sums are formed in \
@@ -24,7 +27,7 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       """)
 
   @OptionGroup var options: StageOptions
-  @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: ComputeOptions
 
   @Option(help: "The base.", completion: .directory)
   var base: String
@@ -45,7 +48,7 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       throw Failure(
         .usage, "--max-shard-size: '\(maxShardSize)' is no size", hint: "write 5GB, 200MB or 1GiB")
     }
-    Parallel.threads = try threading.count()
+    Parallel.threads = try computing.threadCount()
     try stage.require("checkpoint", names: "base", of: "base")
     let base = try BaseModel(try stage.input("base"))
     let checkpoint = try stage.input("checkpoint")

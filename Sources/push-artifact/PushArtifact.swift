@@ -13,11 +13,11 @@ import StageSupport
       .optional("base", .base),
     ],
     output: .receipt,
-    parameters: [.result("to"), .result("save-projection")], actsElsewhere: true,
+    parameters: [.result("to"), .result("save-projection"), .never("replace")], actsElsewhere: true,
     abstract: "Publish an artifact and write a receipt.",
     discussion: """
       A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A base is published with its \
-      files. What lies at the destination already must be equal.
+      files. What lies at the destination already must be equal, unless --replace is given.
       """)
 
   @OptionGroup var options: StageOptions
@@ -43,6 +43,9 @@ import StageSupport
       """)
   var saveProjection = true
 
+  @Flag(help: "Let an older artifact at the destination give way.")
+  var replace = false
+
   /// The destination is checked before anything is read.
   func resolve() throws { _ = try destination() }
 
@@ -57,8 +60,10 @@ import StageSupport
     let files: [ArtifactFile]
     switch destination {
     case .directory(let path):
-      files = try Publication(artifact).copy(to: path, record: lineage(of: try stage.input("artifact")))
-    case .archive(let path): files = try Publication(artifact).pack(to: path)
+      files = try Publication(artifact).copy(
+        to: path, record: lineage(of: try stage.input("artifact")),
+        replacing: replace)
+    case .archive(let path): files = try Publication(artifact).pack(to: path, replacing: replace)
     case .huggingFace, .registry, .objectStore: throw notAvailable(destination)
     }
     stage.console.table(Self.summary(of: files))

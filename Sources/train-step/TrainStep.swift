@@ -33,7 +33,7 @@ import Training
 
   @OptionGroup var options: StageOptions
   @OptionGroup var recipe: RecipeOptions
-  @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: ComputeOptions
 
   @Option(help: "The base model the adapter is trained on.", completion: .directory)
   var base: String?
@@ -43,17 +43,12 @@ import Training
   var checkpoint: String?
   @Option(help: "How many steps this call takes; without it, all that are left until the horizon.")
   var steps: Int?
-  @Option(help: "Where to compute: auto or cpu.")
-  var device = "auto"
   @Option(help: "Print the parameters that influence the state after this many steps, as JSON, and exit.")
   var influences: Int?
   @Flag(help: "Print how many steps the horizon has, as JSON, and exit.")
   var plan = false
 
   mutating func resolve() throws {
-    guard ["auto", "cpu"].contains(device) else {
-      throw Failure(.usage, "--device '\(device)' is not available", hint: "this build computes on the cpu")
-    }
     if let steps, steps < 1 { throw Failure(.usage, "--steps must be at least 1, found \(steps)") }
     try recipe.check()
   }
@@ -68,7 +63,7 @@ import Training
   }
 
   mutating func execute(_ stage: Stage) throws {
-    Parallel.threads = try threading.count()
+    Parallel.threads = try computing.threadCount()
     let segment = try TrainingSegment(
       stage: stage, recipe: recipe, steps: steps, base: BaseModel(try stage.input("base")))
     try segment.run()

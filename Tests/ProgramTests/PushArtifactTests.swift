@@ -105,3 +105,15 @@ private func sandboxWithAdapter() throws -> Sandbox {
     ["--artifact", "adapter", "--base", "base", "--to", "dir:x"], 65,
     "adapter/adapter_model.safetensors has the SHA-256")
 }
+
+@Test func `an older artifact at the destination gives way only on request`() throws {
+  let sandbox = try sandboxWithAdapter()
+  let push = ["--base", "base", "--artifact", "adapter", "--to"]
+  for destination in ["dir:there", "file:there.tar.zst"] {
+    try sandbox.succeed("push-artifact", push + [destination, "--output", "first-\(destination.prefix(3))"])
+    let other = push + [destination, "--no-save-projection", "--output", "second-\(destination.prefix(3))"]
+    #expect(try sandbox.run("push-artifact", other).code == 73)
+    try sandbox.succeed("push-artifact", other + ["--replace"])
+  }
+  #expect(try sandbox.json("there/artifact.json")["adapter"]?["save_projection"] == false)
+}

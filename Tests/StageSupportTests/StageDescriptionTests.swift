@@ -19,7 +19,7 @@ private struct Sample: StageCommand {
     parameters: [
       .result("rank"), .result("base-model-id"), .result("dropout"), .result("target-modules", .list),
       .result("data-path", .path), .result("style"), .result("use-lora"), .result("add-eos"), .result("seed"),
-      .never("threads"),
+      .never("device"), .never("threads"),
     ], abstract: "A sample.")
 
   @OptionGroup var options: StageOptions
@@ -34,7 +34,7 @@ private struct Sample: StageCommand {
   @Flag(help: "LoRA.") var useLora = false
   @Flag(inversion: .prefixedNo, help: "EOS.") var addEOS = true
   @OptionGroup var extras: Extras
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputeOptions
 
   mutating func execute(_ stage: Stage) throws {}
 }
@@ -62,7 +62,7 @@ private struct Forgetful: StageCommand {
     ("dropout", "number", 0.05, "result"), ("target-modules", "list", "k_proj,v_proj", "result"),
     ("data-path", "path", nil, "result"), ("style", "string", "plain", "result"),
     ("use-lora", "boolean", false, "result"), ("add-eos", "boolean", true, "result"),
-    ("seed", "integer", 0, "result"), ("threads", "integer", nil, "never"),
+    ("seed", "integer", 0, "result"), ("device", "string", "auto", "never"), ("threads", "integer", nil, "never"),
   ]
   let rows = expected.map { (name, type, value, influence) -> JSON in
     ["name": .string(name), "type": .string(type), "default": value, "class": .string(influence)]
@@ -89,7 +89,7 @@ private struct Forgetful: StageCommand {
       "base": "b", "adapter": nil, "rank": 8, "base-model-id": nil, "dropout": 0.05,
       "target-modules": "q_proj",
       "data-path": ["a", "b_c"], "style": "plain", "use-lora": true, "add-eos": false, "seed": 0,
-      "threads": nil,
+      "device": "auto", "threads": nil,
     ])
 }
 
