@@ -94,27 +94,28 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters"],
       path: "Tests/TestSupport", swiftSettings: house),
-    tests("JSON", using: ["Failures"]),
-    tests("Artifacts", using: ["Failures", "JSON", "CArchive"]),
+    tests("JSON", using: ["Failures", "TestSupport"]),
+    tests("Artifacts", using: ["Failures", "JSON", "CArchive", "TestSupport"]),
     tests("Tensor"),
     tests("Checkpoint", using: ["Failures", "JSON", "Tensor", "TestSupport"]),
-    tests("RegularExpressions", using: ["Failures"]),
-    tests("Tokenizer", using: ["Failures", "JSON"], resources: [.copy("Fixtures")]),
+    tests("RegularExpressions", using: ["Failures", "TestSupport"]),
+    tests("Tokenizer", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
     tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport"]),
     tests(
       "Training",
       using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "TestSupport"]),
-    tests("Pipeline", using: ["Failures", "JSON", "Artifacts", yams]),
-    tests("Hub", using: ["Failures"]),
+    tests("Pipeline", using: ["Failures", "JSON", "Artifacts", yams, "TestSupport"]),
+    tests("Hub", using: ["Failures", "TestSupport"]),
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
     // Runs the built programs: they are dependencies so that they are there.
     .testTarget(
       name: "ProgramTests",
       dependencies: [
         "JSON", "Artifacts", "Tensor", "Checkpoint", "TestSupport",
-        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge",
+        "push-artifact", "randlora",
       ],
       swiftSettings: house),
     .testTarget(

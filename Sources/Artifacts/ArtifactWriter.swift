@@ -121,7 +121,7 @@ extension ArtifactWriter {
     let manifest = try Manifest(kind: kind, files: files, section: section)
     try check(directory)
     try checkReferences()
-    try write(run.json().text() + "\n", to: RunRecord.fileName)
+    try write(run.text(), to: RunRecord.fileName)
     if kind == .base { try write(locations.text, to: FileLocations.fileName) }
     try write(manifest.text, to: Manifest.fileName)
     try settle(directory)

@@ -43,6 +43,15 @@ package struct RunRecord: Sendable {
     ]
   }
 
+  /// The text of `run.json`: for people, but with each of the metrics, which come last, on a line of its own.
+  package func text(finishedAt: Date = Date()) -> String {
+    guard !metrics.isEmpty else { return json(finishedAt: finishedAt).text() + "\n" }
+    var others = self
+    others.metrics = []
+    let open = others.json(finishedAt: finishedAt).text().dropLast("]\n}".count)
+    return open + metrics.map { "\n    " + $0.text(indent: 0) }.joined(separator: ",") + "\n  ]\n}\n"
+  }
+
   /// The most memory that this process has held so far, in bytes.
   package static var peakMemory: Int {
     var usage = rusage()

@@ -1,6 +1,7 @@
 import Artifacts
 import Failures
 import FoundationEssentials
+import TestSupport
 import Testing
 
 /// A clock that stands `seconds` from now: files written just now are then long settled.
@@ -59,7 +60,7 @@ private func lines(_ path: String) throws -> [String] {
   let file = try scratch.write("content", to: "f")
   _ = try DigestMemo(file: scratch("digests"), now: clock(in: 60)).digest(ofFile: file)
   let line = try lines(scratch("digests"))[0]
-  var random = SplitMix64(state: 5)
+  var random = SeededGenerator(state: 5)
   for _ in 0..<200 {
     var bytes = Array(line.utf8)
     let place = Int.random(in: 0..<bytes.count, using: &random)

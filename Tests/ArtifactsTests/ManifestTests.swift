@@ -1,6 +1,7 @@
 import Artifacts
 import Failures
 import JSON
+import TestSupport
 import Testing
 
 private let file = ArtifactFile(path: "a/b.bin", bytes: 7, sha256: .sha256("weights".utf8))
@@ -168,7 +169,7 @@ func pathsThatLeadOutAreRefused(path: String, reason: String) throws {
 
 /// Whatever bytes a manifest has, it is read or refused with a `Failure`.
 @Test func mutatedManifestsNeverCrash() throws {
-  var random = SplitMix64(state: 3)
+  var random = SeededGenerator(state: 3)
   for kind in ArtifactKind.allCases {
     let seed = Array(try valid(kind).text(indent: 0).utf8)
     for _ in 0..<200 {

@@ -1,4 +1,5 @@
 import Failures
+import TestSupport
 import Testing
 
 @testable import Hub
@@ -87,21 +88,10 @@ func `a malformed destination is a usage error that says why`(uri: String, reaso
   let seeds = [
     "hf://datasets/org/name@v1", "oci://host:5000/team/a-b:v1", "s3://bucket/a/b", "file:a.tar.zst",
   ]
-  var generator = SplitMix(state: 7)
+  var generator = SeededGenerator(state: 7)
   for _ in 0..<2000 {
     var bytes = Array(seeds[Int(generator.next() % 4)].utf8)
     for _ in 0..<3 { bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(generator.next() & 0x7F) }
     do { _ = try Destination(String(decoding: bytes, as: UTF8.self)) } catch { #expect(error.kind == .usage) }
-  }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,5 +1,6 @@
 import Failures
 import JSON
+import TestSupport
 import Testing
 
 private func canonical(_ text: String) throws -> String {
@@ -38,7 +39,7 @@ func commonNumbers(value: Double, text: String) throws {
 }
 
 @Test func everyDoubleReadsBackFromItsShortestText() throws {
-  var random = SplitMix64(state: 7)
+  var random = SeededGenerator(state: 7)
   for _ in 0..<20_000 {
     let value = Double(bitPattern: random.next())
     guard value.isFinite else { continue }

@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Pipeline
+import TestSupport
 import Testing
 
 private func message(_ yaml: String, set settings: [(name: String, value: String)] = []) -> String? {
@@ -132,7 +133,7 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
 }
 
 @Test func noMutationOfAPipelineFileCrashes() {
-  var generator = SeededGenerator(seed: 11)
+  var generator = SeededGenerator(state: 11)
   let original = Array(Workspace.pipeline.utf8)
   for _ in 0..<1500 {
     var bytes = original
@@ -161,17 +162,4 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
     bomb += "a\(level): &a\(level) [\(copies)]\n"
   }
   #expect(message(bomb)?.contains("repeats too many values") == true)
-}
-
-/// SplitMix64, for tests that are the same each time.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }

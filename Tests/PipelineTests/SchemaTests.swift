@@ -2,6 +2,7 @@ import Failures
 import Foundation
 import JSON
 import Pipeline
+import TestSupport
 import Testing
 import Yams
 
@@ -57,7 +58,7 @@ private func json(_ node: Node) throws -> JSON {
   let fields = try #require(FakePrograms.descriptions["train-step"])
   let original = Array("{\"name\":\"x\",\"revision\":1,\(fields)}".utf8)
   _ = try StageInterface(JSONDocument(original, source: "x"))
-  var generator = SeededGenerator(seed: 5)
+  var generator = SeededGenerator(state: 5)
   for _ in 0..<2000 {
     var bytes = original
     for _ in 0..<Int.random(in: 1...3, using: &generator) {

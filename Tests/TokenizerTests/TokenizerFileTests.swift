@@ -1,6 +1,7 @@
 import Failures
 import FoundationEssentials
 import JSON
+import TestSupport
 import Testing
 import Tokenizer
 
@@ -153,7 +154,7 @@ private func component(_ text: String) -> String {
 
 /// Every mutation of a tokenizer.json is refused with a `Failure`, or makes a tokenizer that works.
 @Test(arguments: [Fixture.qwen2, .llama2]) func mutatedFilesNeverTrap(_ fixture: Fixture) throws {
-  var random = SplitMix(state: 11)
+  var random = SeededGenerator(state: 11)
   let seed = try shortened(
     JSONDocument([UInt8](contentsOfFile: fixture.path("tokenizer.json")), source: "t").root)
   for _ in 0..<400 {

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Tokenizer
 
@@ -44,7 +45,7 @@ import Tokenizer
   let merges = ["▁ a", "a b", "▁a b", "▁ ▁"]
   let apart = try tokenizer(tokenizerText(vocabulary: characters + ["x"], merges: merges))
   let together = try tokenizer(tokenizerText(vocabulary: characters + ["b▁"], merges: merges + ["b ▁"]))
-  var random = SplitMix(state: 3)
+  var random = SeededGenerator(state: 3)
   for _ in 0..<300 {
     let text = (0..<Int(random.next() % 30)).map { _ in ["▁", "a", "a▁"][Int(random.next() % 3)] }.joined()
     let ids = try apart.encode(text, addSpecialTokens: false)
