@@ -60,28 +60,28 @@ package struct ModelConfiguration: Sendable, Equatable {
     layerCount = try config.field("num_hidden_layers").integer(in: 1...4096)
     headCount = try size("num_attention_heads")
     keyValueHeadCount = try Self.keyValueHeads(config, family: family, heads: headCount)
-    headWidth = try Self.headWidth(config, width: width, heads: headCount)
+    headWidth = try Self.headWidth(config, family: family, width: width, heads: headCount)
     contextLength =
       try config.optional("max_position_embeddings")?.integer(in: 1...Self.limit)
-      ?? family.defaultContextLength
+      ?? family.contextLength
     normEpsilon = try config.optional("rms_norm_eps")?.positive() ?? 1e-6
     rotary = try RotaryParameters(config: config, contextLength: contextLength)
     let attentionBias = try Self.bias(config, "attention_bias", family: family)
-    hasQueryKeyValueBias = attentionBias || family == .qwen2
+    hasQueryKeyValueBias = attentionBias || family.hasQueryKeyValueBias
     hasAttentionOutputBias = attentionBias
     hasFeedForwardBias = try Self.bias(config, "mlp_bias", family: family)
     windows = try Self.windows(config, family: family, layers: layerCount)
-    tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? family.defaultTiesEmbeddings
+    tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? false
     let tokens = try SpecialTokens(
-      config, defaults: family.defaultSpecialTokens, vocabularySize: vocabularySize)
+      config, defaults: family.tokens, vocabularySize: vocabularySize)
     (bosID, eosIDs, padID) = (tokens.bosID, tokens.eosIDs, tokens.padID)
   }
 
   private static func family(_ config: JSONCursor) throws(Failure) -> ModelFamily {
     let type = try config.field("model_type")
     let name = try type.string()
-    guard let family = ModelFamily(rawValue: name) else {
-      let known = ModelFamily.allCases.map(\.rawValue).joined(separator: ", ")
+    guard let family = ModelFamily.all.first(where: { $0.modelType == name }) else {
+      let known = ModelFamily.all.map(\.modelType).joined(separator: ", ")
       throw type.failure("the model type '\(name)' is not supported", hint: "supported types: \(known)")
     }
     guard let architectures = try config.optional("architectures") else { return family }
@@ -99,7 +99,7 @@ package struct ModelConfiguration: Sendable, Equatable {
   ) throws(Failure) -> Int {
     let isAbsent = config.value["num_key_value_heads"] == nil
     let field = try config.optional("num_key_value_heads")
-    let count = try field?.integer(in: 1...heads) ?? (isAbsent ? family.defaultKeyValueHeads : nil) ?? heads
+    let count = try field?.integer(in: 1...heads) ?? (isAbsent ? family.keyValueHeadCount : nil) ?? heads
     guard heads % count == 0 else {
       throw (field ?? config).failure(
         "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(count)")
@@ -107,13 +107,16 @@ package struct ModelConfiguration: Sendable, Equatable {
     return count
   }
 
-  private static func headWidth(_ config: JSONCursor, width: Int, heads: Int) throws(Failure) -> Int {
+  private static func headWidth(
+    _ config: JSONCursor, family: ModelFamily, width: Int, heads: Int
+  ) throws(Failure) -> Int {
     let field = try config.optional("head_dim")
-    if field == nil, width % heads != 0 {
+    let absent = config.value["head_dim"] == nil ? family.headWidth : nil
+    if field == nil, absent == nil, width % heads != 0 {
       throw try config.field("hidden_size").failure(
         "hidden_size \(width) is not a multiple of num_attention_heads \(heads), and there is no head_dim")
     }
-    let headWidth = try field?.integer(in: 1...limit) ?? width / heads
+    let headWidth = try field?.integer(in: 1...limit) ?? absent ?? width / heads
     guard headWidth % 2 == 0 else {
       throw (field ?? config).failure(
         "heads of width \(headWidth) cannot be rotated in pairs: the width must be even")
@@ -127,7 +130,9 @@ package struct ModelConfiguration: Sendable, Equatable {
   private static func bias(_ config: JSONCursor, _ name: String, family: ModelFamily) throws(Failure) -> Bool
   {
     guard let field = try config.optional(name), try field.bool() else { return false }
-    guard family == .llama else { throw field.failure("models of type \(family.rawValue) have no such bias") }
+    guard family.biasFields.contains(name) else {
+      throw field.failure("models of type \(family.modelType) have no such bias")
+    }
     return true
   }
 }
@@ -135,31 +140,33 @@ package struct ModelConfiguration: Sendable, Equatable {
 // MARK: - Sliding windows
 
 extension ModelConfiguration {
-  /// Mistral: one window for all layers. Qwen 2: only with `use_sliding_window`, on the layers from
-  /// `max_window_layers` on or those that `layer_types` names.
   private static func windows(_ config: JSONCursor, family: ModelFamily, layers: Int) throws(Failure)
     -> [Int?]
   {
     let field = try config.optional("sliding_window")
     let isAbsent = config.value["sliding_window"] == nil
-    var window = try field?.integer(in: 1...limit) ?? (isAbsent ? family.defaultSlidingWindow : nil)
-    switch family {
-    case .llama:
-      if let field { throw field.failure("models of type llama have no sliding window") }
-    case .mistral: break
-    case .qwen2:
+    let given = try field?.integer(in: 1...limit)
+    let types = try config.optional("layer_types")
+    switch family.windows {
+    case .none:
+      if let field { throw field.failure("models of type \(family.modelType) have no sliding window") }
+      return try types.map { types throws(Failure) in try windows(named: types, window: nil, layers: layers) }
+        ?? Array(repeating: nil, count: layers)
+    case .everyLayer(let absent):
+      let window = given ?? (isAbsent ? absent : nil)
+      if let types { return try windows(named: types, window: window, isUniform: true, layers: layers) }
+      return Array(repeating: window, count: layers)
+    case .onRequest(let absent):
       let isUsed = try config.optional("use_sliding_window")?.bool() ?? false
-      if !isUsed { window = nil }
+      let window = isUsed ? given ?? (isAbsent ? absent : nil) : nil
+      if let types { return try windows(named: types, window: window, layers: layers) }
+      let first = try config.optional("max_window_layers")?.integer(in: 0...limit) ?? 28
+      return (0..<layers).map { $0 >= first ? window : nil }
     }
-    if let types = try config.optional("layer_types") {
-      return try windows(named: types, window: window, family: family, layers: layers)
-    }
-    let first = family == .qwen2 ? try config.optional("max_window_layers")?.integer(in: 0...limit) ?? 28 : 0
-    return (0..<layers).map { $0 >= first ? window : nil }
   }
 
   private static func windows(
-    named types: JSONCursor, window: Int?, family: ModelFamily, layers: Int
+    named types: JSONCursor, window: Int?, isUniform: Bool = false, layers: Int
   ) throws(Failure) -> [Int?] {
     let elements = try types.elements()
     guard elements.count == layers else {
@@ -168,7 +175,7 @@ extension ModelConfiguration {
     var windows: [Int?] = []
     for element in elements {
       switch try element.string() {
-      case "full_attention" where family != .mistral || window == nil: windows.append(nil)
+      case "full_attention" where !isUniform || window == nil: windows.append(nil)
       case "sliding_attention" where window != nil: windows.append(window)
       case let name: throw element.failure("'\(name)' does not agree with the model's sliding window")
       }

@@ -1,53 +1,57 @@
-/// A family of decoder models, spelled as `model_type` of config.json spells it, with the values that transformers
-/// takes for fields which a config.json leaves out.
-package enum ModelFamily: String, Sendable, CaseIterable {
-  case llama, mistral, qwen2
+/// A family of decoder models as a description: what transformers takes for fields that a config.json leaves out, and
+/// what the family's layers have that others have not. One forward and one backward pass serve all descriptions.
+///
+/// Each family's table is a file in `Families`; to add one, write its table and name it in `all`.
+package struct ModelFamily: Sendable, Equatable {
+  /// The families that we compute.
+  package static let all: [ModelFamily] = [llama, mistral, qwen2, qwen3]
 
+  /// Which layers attend to a window of the latest positions only.
+  enum Windows: Sendable, Equatable {
+    /// None; `sliding_window` must be absent or null.
+    case none
+    /// All, when `sliding_window` is not null; an absent field means the default.
+    case everyLayer(default: Int?)
+    /// Those that `layer_types` names or those from `max_window_layers` on, and only with `use_sliding_window`.
+    case onRequest(default: Int)
+  }
+
+  /// The special tokens of a config.json that does not name them; a null field always means none.
+  struct Tokens: Sendable, Equatable {
+    var bos: Int?
+    var eos: Int?
+  }
+
+  /// `model_type` of config.json.
+  package let modelType: String
   /// The class under `architectures` whose weights we read.
-  package var architecture: String {
-    switch self {
-    case .llama: "LlamaForCausalLM"
-    case .mistral: "MistralForCausalLM"
-    case .qwen2: "Qwen2ForCausalLM"
-    }
-  }
+  package let architecture: String
 
-  var defaultContextLength: Int {
-    switch self {
-    case .llama: 2048
-    case .mistral: 131_072
-    case .qwen2: 32_768
-    }
-  }
-
+  /// `max_position_embeddings`
+  let contextLength: Int
   /// `num_key_value_heads` when the field is absent; nil means as many as query heads, as does a null field.
-  var defaultKeyValueHeads: Int? {
-    switch self {
-    case .llama: nil
-    case .mistral: 8
-    case .qwen2: 32
-    }
-  }
+  var keyValueHeadCount: Int?
+  /// `head_dim` when the field is absent; nil means `hidden_size / num_attention_heads`, as does a null field.
+  var headWidth: Int?
+  var tokens = Tokens()
 
-  /// Special tokens when the fields are absent; a null field means none.
-  var defaultSpecialTokens: (bos: Int?, eos: Int?) {
-    switch self {
-    case .llama, .mistral: (1, 2)
-    case .qwen2: (nil, nil)
-    }
-  }
+  var windows = Windows.none
+  /// Whether q_proj, k_proj and v_proj always have a bias.
+  var hasQueryKeyValueBias = false
+  /// The fields that give the family's linear layers biases, of `attention_bias` and `mlp_bias`.
+  var biasFields: [String] = []
+  /// What the norms of a layer are called.
+  package var norms = LayerNorms()
+}
 
-  /// The window of every windowed layer when `sliding_window` is absent.
-  var defaultSlidingWindow: Int? {
-    switch self {
-    case .llama: nil
-    case .mistral, .qwen2: 4096
-    }
-  }
-
-  var defaultTiesEmbeddings: Bool {
-    switch self {
-    case .llama, .mistral, .qwen2: false
-    }
-  }
+/// The norms of a decoder layer, by the names of their modules; one that a family does not have is nil.
+package struct LayerNorms: Sendable, Equatable {
+  /// Of what attention reads, (D).
+  package var attentionInput = "input_layernorm"
+  /// Of each head's queries before they are rotated, (d).
+  package var query: String?
+  /// Of each head's keys before they are rotated, (d).
+  package var key: String?
+  /// Of what the feed-forward block reads, (D).
+  package var feedForwardInput = "post_attention_layernorm"
 }

@@ -20,12 +20,20 @@ extension ModelConfiguration {
     }
   }
 
+  /// The norms of a layer that the family has, by module name, with the width of what each normalises.
+  private var layerNorms: [(name: String, width: Int)] {
+    let norms = family.norms
+    return [
+      (norms.attentionInput, width), (norms.query, headWidth), (norms.key, headWidth),
+      (norms.feedForwardInput, width),
+    ].compactMap { name, width in name.map { ($0, width) } }
+  }
+
   /// Every tensor that the weight files must hold, with its shape. A tied output head has no tensor of its own.
   package var weightShapes: [(name: String, shape: [Int])] {
     var shapes: [(name: String, shape: [Int])] = [("model.embed_tokens.weight", [vocabularySize, width])]
     for index in 0..<layerCount {
-      shapes.append(("model.layers.\(index).input_layernorm.weight", [width]))
-      shapes.append(("model.layers.\(index).post_attention_layernorm.weight", [width]))
+      for norm in layerNorms { shapes.append(("model.layers.\(index).\(norm.name).weight", [norm.width])) }
     }
     for module in linearModules {
       shapes.append((module.name + ".weight", [module.outFeatures, module.inFeatures]))

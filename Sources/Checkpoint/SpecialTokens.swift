@@ -13,13 +13,13 @@ package struct SpecialTokens: Sendable, Equatable {
   /// - Parameter file: the path of a generation_config.json. Fields that it does not have are none.
   package init(generationConfiguration file: String, vocabularySize: Int) throws(Failure) {
     let cursor = try JSONDocument(try MappedFile(file).contents, source: file).cursor
-    try self.init(cursor, defaults: (nil, nil), vocabularySize: vocabularySize)
+    try self.init(cursor, defaults: ModelFamily.Tokens(), vocabularySize: vocabularySize)
   }
 
   /// - Parameters:
   ///   - config: the root of either file.
   ///   - defaults: what absent fields mean; a null field always means none.
-  init(_ config: JSONCursor, defaults: (bos: Int?, eos: Int?), vocabularySize: Int) throws(Failure) {
+  init(_ config: JSONCursor, defaults: ModelFamily.Tokens, vocabularySize: Int) throws(Failure) {
     func token(_ name: String, absent: Int?) throws(Failure) -> Int? {
       guard config.value[name] != nil else { return absent.flatMap { $0 < vocabularySize ? $0 : nil } }
       return try config.optional(name)?.integer(in: 0..<vocabularySize)

@@ -33,7 +33,7 @@ package final class DecoderModel: Sendable {
     self.layers = layers
     linears = layers.flatMap(\.linears)
     head = PredictionHead(
-      norm: try source.norm("model.norm"),
+      norm: try source.norm("model.norm", width: configuration.width),
       weight: configuration.tiesEmbeddings
         ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)))
   }
@@ -129,48 +129,5 @@ package final class DecoderModel: Sendable {
     KVCache(
       layers: layers.count, capacities: capacities,
       width: configuration.keyValueHeadCount * configuration.headWidth)
-  }
-}
-
-/// Finds a layer's pieces in the weight files.
-struct LayerSource {
-  let configuration: ModelConfiguration
-  let weights: WeightFiles
-  let linearModules: [LinearModule]
-  let slots: [String: Int]
-
-  func norm(_ name: String) throws(Failure) -> RMSNorm {
-    let weight = try weights.weight(name + ".weight", shape: [configuration.width])
-    return RMSNorm(weight: weight.floats(), epsilon: Float(configuration.normEpsilon))
-  }
-
-  func linear(_ name: String) throws(Failure) -> Linear {
-    guard let slot = slots[name] else { preconditionFailure("no linear layer '\(name)'") }
-    let layer = linearModules[slot]
-    let shape = [layer.outFeatures, layer.inFeatures]
-    return Linear(
-      slot: slot, weight: Weight(try weights.weight(name + ".weight", shape: shape)),
-      bias: layer.hasBias ? try weights.weight(name + ".bias", shape: [layer.outFeatures]).floats() : nil)
-  }
-}
-
-extension DecoderLayer {
-  init(_ source: LayerSource, index: Int, rope: RotaryEmbedding) throws(Failure) {
-    let prefix = "model.layers.\(index)."
-    let configuration = source.configuration
-    self.init(
-      inputNorm: try source.norm(prefix + "input_layernorm"),
-      query: try source.linear(prefix + "self_attn.q_proj"),
-      key: try source.linear(prefix + "self_attn.k_proj"),
-      value: try source.linear(prefix + "self_attn.v_proj"),
-      output: try source.linear(prefix + "self_attn.o_proj"),
-      attention: Attention(
-        heads: configuration.headCount, keyValueHeads: configuration.keyValueHeadCount,
-        headDimension: configuration.headWidth, window: configuration.windows[index]),
-      rope: rope,
-      feedForwardNorm: try source.norm(prefix + "post_attention_layernorm"),
-      gate: try source.linear(prefix + "mlp.gate_proj"),
-      up: try source.linear(prefix + "mlp.up_proj"),
-      down: try source.linear(prefix + "mlp.down_proj"))
   }
 }

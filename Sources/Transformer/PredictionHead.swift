@@ -13,7 +13,7 @@ struct PredictionHead: Sendable {
   /// - Parameter hidden: (T, D)
   /// - Returns: (tokens.count, V)
   func logits(_ hidden: Tensor, tokens: [Int]) -> Tensor {
-    let (h, _) = normalise(gather(hidden, tokens[...]), with: norm, tokens: tokens.count)
+    let h = norm.forward(gather(hidden, tokens[...])).y
     let logits = Tensor(tokens.count, weight.rows)
     weight.forward(h, into: logits, tokens: tokens.count)
     return logits
@@ -31,8 +31,7 @@ struct PredictionHead: Sendable {
     let size = max(1, min(256, Self.chunkFloats / weight.rows))
     for start in stride(from: 0, to: batch.targets.count, by: size) {
       let range = start..<min(start + size, batch.targets.count)
-      let selected = gather(hidden, batch.predictors[range])
-      let (h, rstd) = normalise(selected, with: norm, tokens: range.count)
+      let (h, input) = norm.forward(gather(hidden, batch.predictors[range]))
       let logits = Tensor(range.count, weight.rows)
       weight.forward(h, into: logits, tokens: range.count)
       let result = CrossEntropy.forwardBackward(logits: logits, targets: batch.targets[range], weight: scale)
@@ -41,7 +40,7 @@ struct PredictionHead: Sendable {
       if let dHidden {
         let dH = Tensor(shape: h.shape), d = Tensor(shape: h.shape)
         weight.backward(logits, into: dH, tokens: range.count)
-        norm.backward(dY: dH, x: selected, rstd: rstd, into: d, tokens: range.count)
+        norm.backward(dY: dH, input: input, into: d)
         for (row, token) in batch.predictors[range].enumerated() {
           dHidden.copyRows(of: d, row..<row + 1, to: token)
         }

@@ -72,7 +72,7 @@ struct ModelDirectory {
     let tokenizerDigest: JSON =
       Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
     return [
-      "model_type": .string(configuration.family.rawValue),
+      "model_type": .string(configuration.family.modelType),
       "architecture": .string(configuration.family.architecture),
       "parameters": .integer(configuration.parameterCount),
       "weight_dtype": .string(weightType.rawValue),

@@ -54,6 +54,24 @@ private func message(
   #expect((qwen.keyValueHeadCount, qwen.bosID, qwen.eosIDs) == (4, nil, []))
 }
 
+@Test func readsQwen3() throws {
+  let golden = try ModelConfiguration(file: fixture("randlora-qwen3/model/config.json"))
+  #expect((golden.headCount, golden.headWidth, golden.tiesEmbeddings) == (4, 16, true))
+  #expect(!golden.hasQueryKeyValueBias && golden.windows == [nil, nil])
+  let names = golden.weightShapes.filter { $0.name.hasSuffix("_norm.weight") }
+  #expect(
+    names.map(\.name).prefix(2) == [
+      "model.layers.0.self_attn.q_norm.weight", "model.layers.0.self_attn.k_norm.weight",
+    ])
+  #expect(names.allSatisfy { $0.shape == [16] })
+  let qwen: [(String, JSON)] = [("model_type", "qwen3"), ("num_key_value_heads", 4)]
+  #expect(try configuration(qwen).headWidth == 128)
+  #expect(try configuration(qwen + [("head_dim", nil)]).headWidth == 16)
+  let biased = try configuration(qwen + [("attention_bias", true)])
+  #expect(biased.hasQueryKeyValueBias && biased.hasAttentionOutputBias && !biased.hasFeedForwardBias)
+  #expect(message(qwen + [("mlp_bias", true)]).contains("/mlp_bias: models of type qwen3 have no such bias"))
+}
+
 @Test func readsRotaryParametersOfTransformers4() throws {
   let linear: JSON = ["type": "linear", "factor": 2.5]
   #expect(try configuration([("rope_scaling", linear)]).rotary.scaling == .linear(factor: 2.5))

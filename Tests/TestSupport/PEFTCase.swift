@@ -13,9 +13,9 @@ package struct PEFTCase: CustomTestStringConvertible, Sendable {
   package init(_ name: String) { self.name = name }
 
   package static let all = [
-    "lora", "lora-wide", "randlora-accumulate", "randlora-dense", "randlora-ragged-rank",
-    "randlora-rank-over-dim",
-    "randlora-some-layers", "randlora-sparse", "randlora-very-sparse", "randlora-wide",
+    "lora", "lora-wide", "randlora-accumulate", "randlora-dense", "randlora-qwen3",
+    "randlora-ragged-rank", "randlora-rank-over-dim", "randlora-some-layers", "randlora-sparse",
+    "randlora-very-sparse", "randlora-wide",
   ].map(PEFTCase.init)
 
   package var directory: String { fixture(name) }
