@@ -17,18 +17,24 @@ struct SiblingProgram {
     return Files.parent(of: unsafe String(cString: path))
   }
 
-  /// Becomes the program; returns only if there is no such subcommand or program, to say so.
+  /// Becomes the program; ends this one with an error if there is none.
   func execute(_ arguments: [String]) {
     do throws(Failure) {
-      guard !name.contains("/") else { return }
+      guard !name.contains("/") else { throw unknown }
       let path = try LocalProcesses(siblings: Self.directory).locate(name)
       unsafe withArguments([path] + arguments) { _ = unsafe execv(path, $0) }
       throw Failure(.io, "cannot run \(path): \(errorText())")
     } catch {
-      guard error.kind != .missingInput else { return }  // the parser names the subcommands
-      Console.standard(quiet: false).report(error)
-      Glibc.exit(error.kind.rawValue)
+      let failure = error.kind == .missingInput ? unknown : error
+      Console.standard(quiet: false).report(failure)
+      Glibc.exit(failure.kind.rawValue)
     }
+  }
+
+  private var unknown: Failure {
+    Failure(
+      .usage, "there is no command '\(name)', nor a stage program of this name beside randlora or on PATH",
+      hint: "see 'randlora --help'")
   }
 
   private func withArguments(

@@ -209,3 +209,9 @@ func `what a program says of itself fits the schema`(_ program: String) throws {
   let description = try sandbox.succeed(program, ["--describe"]).output
   try JSONSchema(text).require(try JSONDocument(description, source: "\(program) --describe"))
 }
+
+@Test func `a word that is no command is refused by name`() throws {
+  let outcome = try Sandbox().run("randlora", ["frobnicate"])
+  #expect(outcome.code == 64)
+  #expect(outcome.errors.hasPrefix("error: there is no command 'frobnicate'"))
+}
