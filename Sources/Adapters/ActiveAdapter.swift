@@ -65,7 +65,7 @@ package final class ActiveAdapter: Sendable {
     case .randlora:
       guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
       let update = RandLoRAUpdate(
-        adapter, bases: bases, module: index, plan: UpdatePlan(tokens: .max >> 32), training: false, frozen: nil)
+        adapter, bases: bases, module: index, plan: .delta, training: false, frozen: nil)
       update.refresh(adapter)
       guard case .delta(let delta) = update.form else { preconditionFailure("planned as a delta weight") }
       return delta.weight

@@ -5,10 +5,17 @@ package struct LinearModule: Sendable, Equatable {
   package let outFeatures: Int
   package let inFeatures: Int
   package let hasBias: Bool
+  /// What the columns of `y` are, side by side: queries, keys and values in a fused projection; their sum is `outFeatures`.
+  package let parts: [Int]
 
   package init(name: String, outFeatures: Int, inFeatures: Int, hasBias: Bool = false) {
+    self.init(name: name, parts: [outFeatures], inFeatures: inFeatures, hasBias: hasBias)
+  }
+
+  package init(name: String, parts: [Int], inFeatures: Int, hasBias: Bool = false) {
     self.name = name
-    self.outFeatures = outFeatures
+    self.parts = parts
+    outFeatures = parts.reduce(0, +)
     self.inFeatures = inFeatures
     self.hasBias = hasBias
   }

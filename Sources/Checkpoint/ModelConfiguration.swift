@@ -64,7 +64,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     contextLength =
       try config.optional("max_position_embeddings")?.integer(in: 1...Self.limit)
       ?? family.contextLength
-    normEpsilon = try config.optional("rms_norm_eps")?.positive() ?? 1e-6
+    normEpsilon = try config.optional("rms_norm_eps")?.positive() ?? family.normEpsilon
     rotary = try RotaryParameters(config: config, contextLength: contextLength)
     let attentionBias = try Self.bias(config, "attention_bias", family: family)
     hasQueryKeyValueBias = attentionBias || family.hasQueryKeyValueBias

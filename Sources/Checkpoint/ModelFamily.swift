@@ -4,7 +4,7 @@
 /// Each family's table is a file in `Families`; to add one, write its table and name it in `all`.
 package struct ModelFamily: Sendable, Equatable {
   /// The families that we compute.
-  package static let all: [ModelFamily] = [llama, mistral, qwen2, qwen3]
+  package static let all: [ModelFamily] = [llama, mistral, qwen2, qwen3, phi3]
 
   /// Which layers attend to a window of the latest positions only.
   enum Windows: Sendable, Equatable {
@@ -20,6 +20,7 @@ package struct ModelFamily: Sendable, Equatable {
   struct Tokens: Sendable, Equatable {
     var bos: Int?
     var eos: Int?
+    var pad: Int?
   }
 
   /// `model_type` of config.json.
@@ -33,15 +34,29 @@ package struct ModelFamily: Sendable, Equatable {
   var keyValueHeadCount: Int?
   /// `head_dim` when the field is absent; nil means `hidden_size / num_attention_heads`, as does a null field.
   var headWidth: Int?
+  /// `rms_norm_eps`
+  var normEpsilon = 1e-6
   var tokens = Tokens()
 
   var windows = Windows.none
-  /// Whether q_proj, k_proj and v_proj always have a bias.
+  /// Whether queries, keys and values always have a bias.
   var hasQueryKeyValueBias = false
   /// The fields that give the family's linear layers biases, of `attention_bias` and `mlp_bias`.
   var biasFields: [String] = []
+  /// What the linear layers of a layer are called.
+  package var modules = LayerModules()
   /// What the norms of a layer are called.
   package var norms = LayerNorms()
+}
+
+/// The linear layers of a decoder layer, by the names of their modules.
+package struct LayerModules: Sendable, Equatable {
+  /// q, k and v: a module each, or one that yields all three side by side.
+  package var queryKeyValue = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+  package var attentionOutput = "self_attn.o_proj"
+  /// gate and up: a module each, or one that yields both side by side.
+  package var gateUp = ["mlp.gate_proj", "mlp.up_proj"]
+  package var down = "mlp.down_proj"
 }
 
 /// The norms of a decoder layer, by the names of their modules; one that a family does not have is nil.

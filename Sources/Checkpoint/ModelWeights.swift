@@ -2,21 +2,19 @@ extension ModelConfiguration {
   /// The linear layers inside the decoder layers, in the model's order. The output head is not among them.
   package var linearModules: [LinearModule] {
     let (query, keyValue) = (headCount * headWidth, keyValueHeadCount * headWidth)
+    let names = family.modules
     return (0..<layerCount).flatMap { index in
-      func module(_ name: String, _ outFeatures: Int, _ inFeatures: Int, _ hasBias: Bool) -> LinearModule {
-        LinearModule(
-          name: "model.layers.\(index).\(name)", outFeatures: outFeatures, inFeatures: inFeatures,
-          hasBias: hasBias)
+      func modules(_ names: [String], _ parts: [Int], _ inFeatures: Int, _ hasBias: Bool) -> [LinearModule] {
+        let shares = names.count == parts.count ? parts.map { [$0] } : [parts]
+        return zip(names, shares).map { name, share in
+          LinearModule(
+            name: "model.layers.\(index).\(name)", parts: share, inFeatures: inFeatures, hasBias: hasBias)
+        }
       }
-      return [
-        module("self_attn.q_proj", query, width, hasQueryKeyValueBias),
-        module("self_attn.k_proj", keyValue, width, hasQueryKeyValueBias),
-        module("self_attn.v_proj", keyValue, width, hasQueryKeyValueBias),
-        module("self_attn.o_proj", width, query, hasAttentionOutputBias),
-        module("mlp.gate_proj", feedForwardWidth, width, hasFeedForwardBias),
-        module("mlp.up_proj", feedForwardWidth, width, hasFeedForwardBias),
-        module("mlp.down_proj", width, feedForwardWidth, hasFeedForwardBias),
-      ]
+      return modules(names.queryKeyValue, [query, keyValue, keyValue], width, hasQueryKeyValueBias)
+        + modules([names.attentionOutput], [width], query, hasAttentionOutputBias)
+        + modules(names.gateUp, [feedForwardWidth, feedForwardWidth], width, hasFeedForwardBias)
+        + modules([names.down], [width], feedForwardWidth, hasFeedForwardBias)
     }
   }
 

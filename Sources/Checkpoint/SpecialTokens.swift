@@ -33,6 +33,6 @@ package struct SpecialTokens: Sendable, Equatable {
       eosIDs = try token("eos_token_id", absent: defaults.eos).map { [$0] } ?? []
     }
     let isNone = try config.optional("pad_token_id")?.integer() == -1  // as old Llama files have it
-    padID = isNone ? nil : try token("pad_token_id", absent: nil)
+    padID = isNone ? nil : try token("pad_token_id", absent: defaults.pad)
   }
 }

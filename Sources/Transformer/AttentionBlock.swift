@@ -4,13 +4,15 @@ import Tensor
 /// The first half of a decoder layer: attention over a normalised copy of the residual stream, added back to it.
 struct AttentionBlock: Sendable {
   let inputNorm: RMSNorm
-  let query, key, value, output: Linear
+  /// q (T, H·d), k and v (T, K·d)
+  let queryKeyValue: Projections
+  let output: Linear
   let queryNorm, keyNorm: OptionalNorm
   let rope: RotaryEmbedding
   let attention: Attention
 
   /// In the order of their slots.
-  var linears: [Linear] { [query, key, value, output] }
+  var linears: [Linear] { queryKeyValue.linears + [output] }
 
   /// What the backward pass needs of the forward pass; the rest it forms again.
   struct Activations {
@@ -30,9 +32,10 @@ struct AttentionBlock: Sendable {
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass, cache: KVCache.Layer?) -> (y: Tensor, Activations) {
     let (h, input) = inputNorm.forward(x)
-    let (q, queryInput) = queryNorm.forward(query.forward(h, pass: pass))
-    let (k, keyInput) = keyNorm.forward(key.forward(h, pass: pass))
-    let v = value.forward(h, pass: pass)
+    let projected = queryKeyValue.forward(h, pass: pass)
+    let (q, queryInput) = queryNorm.forward(projected[0])
+    let (k, keyInput) = keyNorm.forward(projected[1])
+    let v = projected[2]
     rope.forward(q, heads: attention.heads, table: pass.rope)
     rope.forward(k, heads: attention.keyValueHeads, table: pass.rope)
     let attended = Tensor(shape: q.shape), lse = Tensor(attention.heads, pass.rows.tokens)
@@ -69,9 +72,7 @@ struct AttentionBlock: Sendable {
     dK = keyNorm.backward(dY: dK, input: saved.keyInput)
     let dH = inputGradient ? Tensor(shape: d.shape) : nil
     let h = Recomputed { inputNorm.forward(saved.input.x).y }
-    query.backward(dY: dQ, x: h.value, into: dH, pass: pass)
-    key.backward(dY: dK, x: h.value, into: dH, pass: pass)
-    value.backward(dY: dV, x: h.value, into: dH, pass: pass)
+    queryKeyValue.backward(dY: [dQ, dK, dV], x: h, into: dH, pass: pass)
     if let dH { inputNorm.backward(dY: dH, input: saved.input, into: d) }
   }
 

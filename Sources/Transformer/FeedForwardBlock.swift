@@ -5,10 +5,12 @@ import Tensor
 /// back to it.
 struct FeedForwardBlock: Sendable {
   let inputNorm: RMSNorm
-  let gate, up, down: Linear
+  /// gate and up, (T, F)
+  let gateUp: Projections
+  let down: Linear
 
   /// In the order of their slots.
-  var linears: [Linear] { [gate, up, down] }
+  var linears: [Linear] { gateUp.linears + [down] }
 
   /// What the backward pass needs of the forward pass; the rest it forms again.
   struct Activations {
@@ -22,11 +24,11 @@ struct FeedForwardBlock: Sendable {
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass) -> (y: Tensor, Activations) {
     let (h, input) = inputNorm.forward(x)
-    let gated = gate.forward(h, pass: pass)
-    let upped = up.forward(h, pass: pass)
-    let y = down.forward(activation(gated, upped), pass: pass)
+    let projected = gateUp.forward(h, pass: pass)
+    let (gate, up) = (projected[0], projected[1])
+    let y = down.forward(activation(gate, up), pass: pass)
     y.add(x)
-    return (y, Activations(input: input, gate: gated, up: upped))
+    return (y, Activations(input: input, gate: gate, up: up))
   }
 
   /// Turns the gradient of the output into that of the input, in place.
@@ -39,8 +41,7 @@ struct FeedForwardBlock: Sendable {
     SwiGLU.backward(dOut: dActivation, gate: saved.gate, up: saved.up)  // now the gradients of both
     let dH = Tensor(shape: d.shape)
     let h = Recomputed { inputNorm.forward(saved.input.x).y }
-    gate.backward(dY: saved.gate, x: h.value, into: dH, pass: pass)
-    up.backward(dY: saved.up, x: h.value, into: dH, pass: pass)
+    gateUp.backward(dY: [saved.gate, saved.up], x: h, into: dH, pass: pass)
     inputNorm.backward(dY: dH, input: saved.input, into: d)
   }
 

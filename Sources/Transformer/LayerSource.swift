@@ -20,12 +20,19 @@ struct LayerSource {
     return OptionalNorm(norm: try norm(prefix + name, width: width))
   }
 
+  func projections(_ prefix: String, _ names: [String]) throws(Failure) -> Projections {
+    var linears: [Linear] = []
+    for name in names { linears.append(try linear(prefix + name)) }
+    return Projections(linears: linears)
+  }
+
   func linear(_ name: String) throws(Failure) -> Linear {
     guard let slot = slots[name] else { preconditionFailure("no linear layer '\(name)'") }
     let layer = linearModules[slot]
     let shape = [layer.outFeatures, layer.inFeatures]
     return Linear(
       slot: slot, weight: Weight(try weights.weight(name + ".weight", shape: shape)),
+      parts: layer.parts,
       bias: layer.hasBias ? try weights.weight(name + ".bias", shape: [layer.outFeatures]).floats() : nil)
   }
 }
@@ -42,12 +49,11 @@ extension DecoderLayer {
 extension AttentionBlock {
   init(_ source: LayerSource, prefix: String, window: Int?, rope: RotaryEmbedding) throws(Failure) {
     let configuration = source.configuration, norms = configuration.family.norms
+    let modules = configuration.family.modules
     self.init(
       inputNorm: try source.norm(prefix + norms.attentionInput, width: configuration.width),
-      query: try source.linear(prefix + "self_attn.q_proj"),
-      key: try source.linear(prefix + "self_attn.k_proj"),
-      value: try source.linear(prefix + "self_attn.v_proj"),
-      output: try source.linear(prefix + "self_attn.o_proj"),
+      queryKeyValue: try source.projections(prefix, modules.queryKeyValue),
+      output: try source.linear(prefix + modules.attentionOutput),
       queryNorm: try source.optionalNorm(prefix, norms.query, width: configuration.headWidth),
       keyNorm: try source.optionalNorm(prefix, norms.key, width: configuration.headWidth),
       rope: rope,
@@ -59,12 +65,11 @@ extension AttentionBlock {
 
 extension FeedForwardBlock {
   init(_ source: LayerSource, prefix: String) throws(Failure) {
-    let configuration = source.configuration
+    let configuration = source.configuration, modules = configuration.family.modules
     self.init(
       inputNorm: try source.norm(
         prefix + configuration.family.norms.feedForwardInput, width: configuration.width),
-      gate: try source.linear(prefix + "mlp.gate_proj"),
-      up: try source.linear(prefix + "mlp.up_proj"),
-      down: try source.linear(prefix + "mlp.down_proj"))
+      gateUp: try source.projections(prefix, modules.gateUp),
+      down: try source.linear(prefix + modules.down))
   }
 }

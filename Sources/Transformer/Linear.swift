@@ -17,6 +17,8 @@ struct Linear: Sendable {
   /// Where the layer stands among all linear layers of the model.
   let slot: Int
   let weight: Weight
+  /// The widths of what stands side by side in the output; their sum is `out`.
+  let parts: [Int]
   /// (out)
   let bias: Tensor?
 

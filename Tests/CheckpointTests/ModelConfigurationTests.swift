@@ -72,6 +72,27 @@ private func message(
   #expect(message(qwen + [("mlp_bias", true)]).contains("/mlp_bias: models of type qwen3 have no such bias"))
 }
 
+@Test func readsPhi3() throws {
+  let golden = try ModelConfiguration(file: fixture("randlora-phi3/model/config.json"))
+  let modules = golden.linearModules.prefix(4)
+  #expect(
+    modules.map(\.name)
+      == ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"].map {
+        "model.layers.0." + $0
+      })
+  #expect(modules.map(\.parts) == [[48, 48, 48], [48], [80, 80], [48]])
+  #expect(modules.map(\.outFeatures) == [144, 48, 160, 48])
+  let phi: [(String, JSON)] = [("model_type", "phi3")]
+  let absent = try configuration(phi)
+  #expect((absent.contextLength, absent.normEpsilon, absent.windows) == (4096, 1e-5, [nil, nil, nil]))
+  #expect(try configuration(phi + [("sliding_window", 7)]).windows == [7, 7, 7])
+  #expect(
+    message(phi + [("partial_rotary_factor", 0.75)]).contains("/partial_rotary_factor: only 1 is supported"))
+  let long: JSON = ["type": "longrope", "short_factor": [1], "long_factor": [1]]
+  #expect(
+    message(phi + [("rope_scaling", long)]).contains("/rope_scaling/type: the rope type 'longrope' is not"))
+}
+
 @Test func readsRotaryParametersOfTransformers4() throws {
   let linear: JSON = ["type": "linear", "factor": 2.5]
   #expect(try configuration([("rope_scaling", linear)]).rotary.scaling == .linear(factor: 2.5))

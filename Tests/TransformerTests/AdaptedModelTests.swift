@@ -44,7 +44,7 @@ extension PEFTCase {
   }
 
   /// The gradient of every adapter parameter, with dropout and without, in both forms, against central differences.
-  @Test(arguments: ["randlora-wide", "lora-wide", "randlora-sparse", "randlora-ragged-rank", "randlora-qwen3"], [1, 1_000_000])
+  @Test(arguments: ["randlora-wide", "lora-wide", "randlora-sparse", "randlora-ragged-rank", "randlora-qwen3", "randlora-phi3"], [1, 1_000_000])
   func gradientsAgreeWithFiniteDifferences(name: String, tokens: Int) throws {
     let golden = PEFTCase(name)
     let adapter = try golden.adapter("adapter_trained"), model = try golden.model(), batch = try golden.batch(1)

@@ -1,0 +1,28 @@
+import Tensor
+
+/// Linear layers that read the same input: those of q, k and v, or of gate and up. Where one layer yields several of
+/// them, its output is cut into columns.
+struct Projections: Sendable {
+  let linears: [Linear]
+
+  /// - Parameter x: (T, in)
+  /// - Returns: every part in order, (T, width of the part).
+  func forward(_ x: Tensor, pass: Pass) -> [Tensor] {
+    linears.flatMap { $0.forward(x, pass: pass).columns(ofWidths: $0.parts) }
+  }
+
+  /// Adds the gradient with respect to `x` to `dX`, and keeps that of the adapter's parameters.
+  /// - Parameters:
+  ///   - dY: of every part, in order.
+  ///   - x: (T, in), what the forward pass was given; asked for only where a layer is adapted.
+  ///   - dX: (T, in), or nil when nothing below needs it.
+  func backward(dY: [Tensor], x: Recomputed<Tensor>, into dX: Tensor?, pass: Pass) {
+    var rest = dY[...]
+    for linear in linears {
+      let parts = rest.prefix(linear.parts.count)
+      rest = rest.dropFirst(parts.count)
+      guard linear.needsBackward(inputGradient: dX != nil, pass: pass) else { continue }
+      linear.backward(dY: Tensor(columns: Array(parts)), x: x.value, into: dX, pass: pass)
+    }
+  }
+}
