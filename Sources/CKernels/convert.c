@@ -31,3 +31,9 @@ KERNEL int rl_all_finite(size_t n, const float *restrict x) {
   for (size_t i = 0; i < n; i++) bad |= (bits[i] & 0x7F800000) == 0x7F800000;
   return !bad;
 }
+
+KERNEL int rl_all_finite_16(size_t n, const uint16_t *restrict bits, uint16_t exponent) {
+  uint16_t bad = 0;
+  for (size_t i = 0; i < n; i++) bad |= (bits[i] & exponent) == exponent;
+  return !bad;
+}

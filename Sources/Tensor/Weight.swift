@@ -10,6 +10,9 @@ package struct Weight: Sendable {
   /// Output rows (forward) or input columns (backward) that are widened and multiplied at a time.
   static let panel = 256
 
+  /// Rows that the backward pass widens and multiplies at a time, so that a large vocabulary needs no large scratch.
+  static let depth = 1024
+
   /// - Parameter stored: two dimensions, float32, float16 or bfloat16.
   package init(_ stored: StoredTensor) {
     precondition(stored.shape.count == 2 && stored.dtype.isWeight, "not a weight: \(stored.dtype) \(stored.shape)")
@@ -47,13 +50,16 @@ package struct Weight: Sendable {
   package func backward(_ dY: Tensor, into dX: Tensor, tokens T: Int) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
     let inputs = columns, outputs = rows
-    Parallel.forEachRange(of: inputs, by: Self.panel) { range in
-      unsafe withColumnPanel(range) { panel, stride in
-        unsafe MatMul.gemm(
-          rows: T, columns: range.count, inner: outputs, alpha: 1,
-          a: dY.pointer, aStride: outputs, aTransposed: false,
-          b: panel, bStride: stride, bTransposed: false,
-          beta: 1, c: dX.pointer + range.lowerBound, cStride: inputs)
+    Parallel.forEachRange(of: inputs, by: Self.panel) { columns in
+      for start in stride(from: 0, to: outputs, by: Self.depth) {
+        let rows = start..<min(start + Self.depth, outputs)
+        unsafe withTile(rows, columns) { tile, stride in
+          unsafe MatMul.gemm(
+            rows: T, columns: columns.count, inner: rows.count, alpha: 1,
+            a: dY.pointer + start, aStride: outputs, aTransposed: false,
+            b: tile, bStride: stride, bTransposed: false,
+            beta: 1, c: dX.pointer + columns.lowerBound, cStride: inputs)
+        }
       }
     }
   }
@@ -79,15 +85,18 @@ package struct Weight: Sendable {
     }
   }
 
-  /// The columns in `range` of every row as float32, and the floats from one row to the next.
-  private func withColumnPanel(_ range: Range<Int>, _ body: (UnsafePointer<Float>, Int) -> Void) {
+  /// Some columns of some rows as float32, and the floats from one row to the next.
+  private func withTile(
+    _ rows: Range<Int>, _ range: Range<Int>, _ body: (UnsafePointer<Float>, Int) -> Void
+  ) {
+    let start = rows.lowerBound * columns + range.lowerBound
     if stored.dtype == .f32 {
-      unsafe body(stored.bytes.assumingMemoryBound(to: Float.self) + range.lowerBound, columns)
+      unsafe body(stored.bytes.assumingMemoryBound(to: Float.self) + start, columns)
     } else {
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows * range.count) { scratch in
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * range.count) { scratch in
         guard let base = scratch.baseAddress else { return }
-        for row in 0..<rows {
-          unsafe widen(row * columns + range.lowerBound, range.count, into: base + row * range.count)
+        for row in 0..<rows.count {
+          unsafe widen(start + row * columns, range.count, into: base + row * range.count)
         }
         unsafe body(base, range.count)
       }
@@ -113,6 +122,18 @@ extension StoredTensor {
     Parallel.forEachRange(of: count, by: 1 << 16) { range in
       unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
     }
+  }
+
+  /// Whether none of the elements in `range` is infinite or NaN.
+  /// - Precondition: the type is float32, float16 or bfloat16.
+  package func isFinite(_ range: Range<Int>) -> Bool {
+    precondition(dtype.isWeight && range.lowerBound >= 0 && range.upperBound <= count)
+    if dtype == .f32 {
+      return unsafe rl_all_finite(range.count, bytes.assumingMemoryBound(to: Float.self) + range.lowerBound) != 0
+    }
+    let exponent: UInt16 = dtype == .bf16 ? 0x7F80 : 0x7C00
+    let halves = unsafe bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound
+    return unsafe rl_all_finite_16(range.count, halves, exponent) != 0
   }
 
   /// The whole tensor as float32.

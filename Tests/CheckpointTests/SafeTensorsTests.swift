@@ -62,6 +62,14 @@ private func message(header: String, data: [UInt8] = [], _ location: SourceLocat
   try SafeTensors.write(types.map { ($0.rawValue, .floats(tensor, as: $0)) }, to: path)
   let file = try SafeTensors(path)
   for type in types { #expect(file[type.rawValue]?.firstNonFinite == 2) }
+  for place in [nil, 65_535, 65_536, 69_999] {
+    var values = [Float](repeating: -1, count: 70_000)
+    if let place { values[place] = .infinity }
+    for type in types {
+      try SafeTensors.write([("long", .floats(Tensor(values, shape: [70_000]), as: type))], to: path)
+      #expect(try SafeTensors(path)["long"]?.firstNonFinite == place)
+    }
+  }
 }
 
 @Test func refusesADamagedFrame() throws {

@@ -54,9 +54,10 @@ private let recipe = ["--batch-size", "2", "--gradient-accumulation-steps", "1",
 @Test(arguments: [SIGINT, SIGTERM])
 func `training that is interrupted goes on from where it stopped`(signal: Int32) throws {
   let sandbox = try sandboxForTraining()
-  let train = inputs + recipe + ["--max-steps", "300", "--checkpoint", "start", "--output"]
-  let program = try sandbox.start("train-step", train + ["out"], environment: ["RANDLORA_PROGRESS": "json"])
-  #expect(try program.wait(untilDone: 1))
+  let train = inputs + recipe + ["--max-steps", "6", "--checkpoint", "start", "--output"]
+  let program = try sandbox.start(
+    "train-step", train + ["out"], environment: ["RANDLORA_PROGRESS": "json"], errorsTo: NarrowPipe())
+  #expect(program.waitUntilHeld())
   program.send(signal)
   let stopped = try program.outcome()
   #expect(stopped.code == 75, "\(stopped.errors)")

@@ -18,20 +18,18 @@ package struct RunningProgram {
   let process: Process
   let output: String
   let errors: String
+  let narrow: NarrowPipe?
 
-  /// Waits until it has said on standard error, under `RANDLORA_PROGRESS=json`, that so much is done.
-  /// - Returns: false when it ended without saying so.
-  package func wait(untilDone done: Int) throws -> Bool {
-    while true {
-      let isRunning = process.isRunning
-      let progress = try text(of: errors).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-        .compactMap {
-          try? JSONDocument(String($0), source: "progress").root["progress"]?["done"]?.integerValue
-        }
-      if progress.contains(where: { $0 >= done }) { return true }
-      if !isRunning { return false }
-      Thread.sleep(forTimeInterval: 0.002)
+  /// Waits until it stands still because its narrow pipe is full.
+  /// - Returns: false when it ended before.
+  package func waitUntilHeld() -> Bool {
+    // "1 0x2 …": in write(2), on standard error.
+    let path = "/proc/\(process.processIdentifier)/syscall"
+    while process.isRunning {
+      if (try? String(contentsOfFile: path, encoding: .utf8))?.hasPrefix("1 0x2 ") == true { return true }
+      Thread.sleep(forTimeInterval: 0.005)
     }
+    return false
   }
 
   /// Sends a signal.
@@ -39,11 +37,12 @@ package struct RunningProgram {
 
   /// Waits until it has ended.
   package func outcome() throws -> Outcome {
+    let said = try narrow?.read()
     process.waitUntilExit()
     let signal = process.terminationReason == .uncaughtSignal ? process.terminationStatus : nil
     return Outcome(
       code: process.terminationStatus, signal: signal, output: try text(of: output),
-      errors: try text(of: errors))
+      errors: try said ?? text(of: errors))
   }
 
   private func text(of stream: String) throws -> String {

@@ -52,9 +52,12 @@ package final class Sandbox {
   }
 
   /// Starts a program in the sandbox.
-  /// - Parameter dataLimit: the most private memory that it may have, in KiB (`ulimit -d`).
+  /// - Parameters:
+  ///   - dataLimit: the most private memory that it may have, in KiB (`ulimit -d`).
+  ///   - narrow: its standard error, instead of a file; see `NarrowPipe`.
   package func start(
-    _ program: String, _ arguments: [String], environment: [String: String] = [:], dataLimit: Int? = nil
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], dataLimit: Int? = nil,
+    errorsTo narrow: NarrowPipe? = nil
   ) throws -> RunningProgram {
     let process = Process()
     let executable = Bundle.main.bundleURL.appendingPathComponent(program)
@@ -71,10 +74,11 @@ package final class Sandbox {
     try FileManager.default.createDirectory(atPath: path("cache"), withIntermediateDirectories: true)
     for stream in streams { _ = FileManager.default.createFile(atPath: stream, contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))
+    process.standardError = try narrow?.writing ?? FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    return RunningProgram(process: process, output: streams[0], errors: streams[1])
+    try narrow?.writing.close()
+    return RunningProgram(process: process, output: streams[0], errors: streams[1], narrow: narrow)
   }
 
   /// Runs a program in the sandbox.

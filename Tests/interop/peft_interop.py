@@ -114,7 +114,7 @@ def to_peft(programs, base, rows):
         ours = programs.logits(f"trained-{kind}")
         for bases in ["with bases"] if "lora" in kind else ["with bases", "without bases"]:
             adapter = programs.work / f"adapter-{kind}-{bases.replace(' ', '-')}"
-            programs.run("push-artifact", "--artifact", programs.work / f"trained-{kind}", "--to", f"dir:{adapter}",
+            programs.run("push-artifact", *common, "--artifact", programs.work / f"trained-{kind}", "--to", f"dir:{adapter}",
                          *(["--no-save-projection"] if bases == "without bases" else []),
                          "--output", programs.work / f"receipt-{adapter.name}")
             model = PeftModel.from_pretrained(copy.deepcopy(base), adapter).eval()

@@ -19,6 +19,8 @@ void rl_narrow_bf16(size_t n, const float *x, uint16_t *y);
 void rl_narrow_f16(size_t n, const float *x, uint16_t *y);
 // 1 when every value is finite.
 int rl_all_finite(size_t n, const float *x);
+// The same for 16-bit floats, whose exponent has these bits.
+int rl_all_finite_16(size_t n, const uint16_t *bits, uint16_t exponent);
 
 // elementwise.c
 void rl_add(size_t n, const float *x, float *y);                    // y += x
