@@ -88,6 +88,9 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
       "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
+    program(
+      "benchmark",
+      ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training", "StageSupport"]),
     program("randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"]),
 
     // What several test targets share: PEFT's cases, scratch directories, running the programs.
@@ -115,7 +118,7 @@ let package = Package(
       dependencies: [
         "JSON", "Artifacts", "Tensor", "Checkpoint", "TestSupport",
         "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge",
-        "push-artifact", "randlora",
+        "push-artifact", "randlora", "benchmark",
       ],
       swiftSettings: house),
     .testTarget(

@@ -1,0 +1,48 @@
+import Checkpoint
+import Datasets
+import Failures
+import Tensor
+
+/// A model of a given shape with random weights, and rows of random tokens, in a directory of their own.
+struct RandomModel {
+  let configuration: ModelConfiguration
+  let directory: String
+
+  /// Writes the weights; norms are ones, everything else is uniform with the deviation of 0.02 that models start from.
+  init(_ configuration: ModelConfiguration, dtype: DType, directory: String) throws(Failure) {
+    self.configuration = configuration
+    self.directory = directory
+    let shapes = configuration.weightShapes
+    let descriptions = shapes.map { TensorDescription(name: $0.name, dtype: dtype, shape: $0.shape) }
+    let writer = try SafeTensorsWriter(directory + "/" + WeightFiles.singleFile, tensors: descriptions)
+    var generator = SplitMix64(seed: 1)
+    let pool = (0..<Self.poolSize).map { _ in Float(generator.nextUnit() - 0.5) * 0.07 }
+    for (index, (_, shape)) in shapes.enumerated() {
+      let count = shape.reduce(1, *)
+      let values =
+        shape.count == 1
+        ? [Float](repeating: 1, count: count)
+        : (0..<count).map { pool[($0 &+ index &* 7919) % Self.poolSize] }
+      try writer.append(Tensor(values, shape: shape))
+    }
+    writer.finish()
+  }
+
+  /// Random values that weights repeat; a prime, so that no two rows are equal.
+  private static let poolSize = 1_048_573
+
+  func weights() throws(Failure) -> WeightFiles { try WeightFiles(directory: directory) }
+
+  /// Rows of the given lengths in which every token but the first is a target.
+  func rows(lengths: [Int]) throws(Failure) -> TokenRows {
+    var generator = SplitMix64(seed: 2)
+    let rows = lengths.map { length in
+      TokenRow(
+        ids: (0..<length).map { _ in Int32(generator.next(below: configuration.vocabularySize)) },
+        supervised: (0..<length).map { $0 > 0 })
+    }
+    let path = directory + "/rows.safetensors"
+    try TokenRows.write(rows, to: path)
+    return try TokenRows(path, vocabularySize: configuration.vocabularySize)
+  }
+}

@@ -1,0 +1,106 @@
+import Adapters
+import ArgumentParser
+import Checkpoint
+import Failures
+import FoundationEssentials
+import JSON
+import StageSupport
+import Tensor
+import Training
+import Transformer
+
+/// Times the optimiser step itself on random weights of a known model's shapes.
+struct StepBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "step", abstract: "Time training steps on random weights of a known model's shapes.")
+
+  @Option(help: "The model: \(ModelShape.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var shape = ModelShape.smolLM2_135M
+  @Flag(help: "LoRA instead of RandLoRA.") var useLora = false
+  @Flag(help: "Sparse random bases.") var sparse = false
+  @Flag(help: "Very sparse random bases.") var verySparse = false
+  @Option(help: "The adapter's rank.") var rank = 32
+  @Option(help: "The adapter's dropout.") var dropout = 0.0
+  @Option(help: "Names with commas between them, or all-linear.") var targetModules = "k_proj,v_proj"
+  @Option(help: "Tokens a row.") var cutoffLen = 512
+  @Option(help: "A file with one row length a line, to measure rows of real data.") var lengths: String?
+  @Option(help: "Rows a micro-batch.") var batchSize = 1
+  @Option(help: "Micro-batches a step.") var gradientAccumulationSteps = 1
+  @Option(help: "The weights' type: F32, F16 or BF16.") var dtype = "F32"
+  @Option(help: "Steps to time, after one that is not.") var steps = 3
+  @OptionGroup var computing: ComputeOptions
+
+  func run() throws {
+    Parallel.threads = try computing.threadCount()
+    guard let dtype = DType(rawValue: dtype.uppercased()), dtype.isWeight else {
+      throw Failure(.usage, "--dtype must be F32, F16 or BF16, found \(self.dtype)")
+    }
+    let directory = FileManager.default.temporaryDirectory.path + "/randlora-benchmark-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let model = try RandomModel(try shape.configuration, dtype: dtype, directory: directory)
+    let window = batchSize * gradientAccumulationSteps
+    let rowLengths = try self.rowLengths(count: window * (steps + 1))
+    let adapter = try Adapter(
+      configuration: adapterConfiguration(), modules: model.configuration.linearModules, seed: 0)
+    let watch = PeakMemory()
+    let trainer = Trainer(
+      model: try DecoderModel(model.configuration, weights: model.weights()), rows: try model.rows(lengths: rowLengths),
+      state: TrainingState(adapter: adapter), recipe: recipe)
+    let before = MultiplicationRate()
+    _ = try trainer.step()
+    var seconds: [Double] = []
+    let processorStart = RunEnvironment.processorSeconds
+    for _ in 0..<steps {
+      let start = Console.monotonicSeconds()
+      _ = try trainer.step()
+      seconds.append(Console.monotonicSeconds() - start)
+    }
+    let processorSeconds = RunEnvironment.processorSeconds - processorStart
+    let timed = Array(rowLengths.dropFirst(window))
+    let cost = StepCost(
+      model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed)
+    report(
+      StepResult(
+        cost: cost, seconds: seconds, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
+        sgemm: MultiplicationRate(before, MultiplicationRate()),
+        peakPrivateBytes: watch.finish(), peakResidentBytes: PeakMemory.resident))
+  }
+
+  private func rowLengths(count: Int) throws -> [Int] {
+    guard let lengths else { return Array(repeating: cutoffLen, count: count) }
+    let all = try String(contentsOfFile: lengths, encoding: .utf8).split(separator: "\n").compactMap { Int($0) }
+    guard !all.isEmpty, all.allSatisfy({ $0 > 1 }) else {
+      throw Failure(.badData, "\(lengths): expected one length above 1 a line")
+    }
+    return (0..<count).map { min(all[$0 % all.count], cutoffLen) }
+  }
+
+  private func adapterConfiguration() throws(Failure) -> AdapterConfiguration {
+    try AdapterConfiguration(
+      method: useLora ? .lora : .randlora, rank: rank, alpha: Double(rank) * (useLora ? 2 : 20), dropout: dropout,
+      targetModules: TargetModules(argument: targetModules),
+      sparsity: verySparse ? .verySparse : sparse ? .sparse : .dense)
+  }
+
+  private var recipe: TrainingRecipe {
+    TrainingRecipe(
+      learningRate: 1e-4, schedule: .constant,
+      horizon: LearningRateSchedule.Horizon(totalSteps: steps + 1, warmupSteps: 0, decaySteps: 0),
+      optimizer: AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01), maxGradientNorm: 1,
+      batchSize: batchSize, gradientAccumulationSteps: gradientAccumulationSteps, seed: 0, shuffle: false)
+  }
+
+  private func report(_ result: StepResult) {
+    var settings: JSONObject = [
+      "shape": .string(shape.rawValue), "method": .string(useLora ? "lora" : "randlora"),
+      "sparsity": .string(verySparse ? "very_sparse" : sparse ? "sparse" : "dense"), "rank": .integer(rank),
+      "dropout": .number(dropout), "target_modules": .string(targetModules), "cutoff_len": .integer(cutoffLen),
+      "batch_size": .integer(batchSize), "gradient_accumulation_steps": .integer(gradientAccumulationSteps),
+      "dtype": .string(dtype), "threads": .integer(Parallel.threads),
+    ]
+    if lengths != nil { settings["lengths"] = .bool(true) }
+    Console.standard(quiet: false).table(result.table)
+    Console.printResult(JSON.object(["settings": .object(settings), "result": .object(result.json)]).text())
+  }
+}

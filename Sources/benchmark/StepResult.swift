@@ -1,0 +1,54 @@
+import JSON
+import StageSupport
+
+/// What timing some optimiser steps gave.
+struct StepResult {
+  /// Of all timed steps together.
+  let cost: StepCost
+  /// Each timed step's.
+  let seconds: [Double]
+  /// Of all threads and timed steps together.
+  let processorSeconds: Double
+  /// Of all timed steps together.
+  let tokens: Int
+  let sgemm: MultiplicationRate
+  let peakPrivateBytes: Int
+  let peakResidentBytes: Int
+
+  private var total: Double { seconds.reduce(0, +) }
+  private var median: Double { seconds.sorted()[seconds.count / 2] }
+  /// Operations a second over the multiplications that the step needs, in billions.
+  private var gigaflops: Double { 2e-9 * cost.total / total }
+  private var share: Double { gigaflops / sgemm.gigaflops }
+  /// The same by processor time: what idle threads cost does not count, nor does other work on the machine.
+  private var processorShare: Double { 2e-9 * cost.total / processorSeconds / sgemm.gigaflopsPerProcessor }
+
+  var json: JSONObject {
+    [
+      "seconds_per_step": .number(median), "tokens_per_second": .number(Double(tokens) / total),
+      "gigaflops": .number(gigaflops), "sgemm_gigaflops": .number(sgemm.gigaflops), "share_of_sgemm": .number(share),
+      "processor_seconds_per_step": .number(processorSeconds / Double(seconds.count)),
+      "share_of_sgemm_by_processor_time": .number(processorShare),
+      "peak_private_bytes": .integer(peakPrivateBytes), "peak_resident_bytes": .integer(peakResidentBytes),
+      "multiplications": .object([
+        "frozen_forward": .number(cost.frozenForward), "frozen_backward": .number(cost.frozenBackward),
+        "attention": .number(cost.attention), "head": .number(cost.head), "update": .number(cost.update),
+        "form": .number(cost.form),
+      ]),
+    ]
+  }
+
+  var table: TextTable {
+    var table = TextTable(.text("measured"), .number(""))
+    table.add("seconds a step", NumberText.short(median))
+    table.add("tokens a second", NumberText.short(Double(tokens) / total))
+    table.add("needed GFLOP/s", NumberText.fixed(gigaflops, decimals: 1))
+    table.add("sgemm GFLOP/s", NumberText.fixed(sgemm.gigaflops, decimals: 1))
+    table.add("share of sgemm", "\(NumberText.fixed(100 * share, decimals: 1)) %")
+    table.add("processor seconds a step", NumberText.short(processorSeconds / Double(seconds.count)))
+    table.add("share of sgemm by processor time", "\(NumberText.fixed(100 * processorShare, decimals: 1)) %")
+    table.add("peak private memory", NumberText.bytes(peakPrivateBytes))
+    table.add("peak resident memory", NumberText.bytes(peakResidentBytes))
+    return table
+  }
+}

@@ -1,0 +1,28 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@Test(arguments: [[], ["--use-lora"], ["--very-sparse", "--dropout", "0.05"], ["--dtype", "bf16"]])
+func `a step is timed and its multiplications are counted`(options: [String]) throws {
+  let sandbox = try Sandbox()
+  let arguments = ["step", "--shape", "tiny", "--rank", "8", "--cutoff-len", "16", "--steps", "2", "--threads", "1"]
+  let result = try sandbox.succeed("benchmark", arguments + options).json()["result"]
+  for field in ["seconds_per_step", "tokens_per_second", "share_of_sgemm", "peak_private_bytes"] {
+    #expect(result?[field]?.doubleValue ?? 0 > 0, "\(field)")
+  }
+  // Two steps of a row of 16 tokens: D 64, q and o (64, 64), k and v (32, 64), F 128, V 512, two layers.
+  let layer = 2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64
+  let counts = result?["multiplications"]
+  #expect(counts?["frozen_forward"]?.integerValue == 2 * 16 * 2 * layer)
+  // In the lowest layer nothing needs the gradient of what q, k and v read.
+  #expect(counts?["frozen_backward"]?.integerValue == 2 * 16 * (2 * layer - 64 * 64 - 2 * 32 * 64))
+  #expect(counts?["attention"]?.integerValue == 2 * (16 * 17 / 2) * 64 * (2 + 4) * 2)
+  #expect(counts?["head"]?.integerValue == 2 * 2 * 15 * 512 * 64)
+}
+
+@Test func `a benchmark says what it cannot measure`() throws {
+  let sandbox = try Sandbox()
+  let result = try sandbox.run("benchmark", ["step", "--shape", "tiny", "--dtype", "i8"])
+  #expect(result.code == 64 && result.errors.contains("--dtype must be F32, F16 or BF16, found i8"))
+}
