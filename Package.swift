@@ -99,7 +99,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: house),
     tests("JSON", using: ["Failures", "TestSupport"]),
     tests("Artifacts", using: ["Failures", "JSON", "CArchive", "TestSupport"]),
-    tests("Tensor"),
+    tests("Tensor", using: ["Checkpoint", "TestSupport"]),
     tests("Checkpoint", using: ["Failures", "JSON", "Tensor", "TestSupport"]),
     tests("RegularExpressions", using: ["Failures", "TestSupport"]),
     tests("Tokenizer", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),

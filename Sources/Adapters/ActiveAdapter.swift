@@ -14,7 +14,7 @@ package final class ActiveAdapter: Sendable {
   ///   - training: whether gradients are wanted.
   ///   - frozen: the weight of a module, for updates to be folded into; it goes unused in training with dropout.
   package init(
-    _ adapter: Adapter, plan: UpdatePlan, training: Bool, frozen: ((LinearModule) -> StoredTensor)? = nil
+    _ adapter: Adapter, plan: UpdatePlan, training: Bool, frozen: ((LinearModule) -> Weight)? = nil
   ) {
     self.adapter = adapter
     let gradient = training ? Tensor(adapter.parameters.count) : nil

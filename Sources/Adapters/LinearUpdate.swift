@@ -69,7 +69,7 @@ package final class LinearUpdate: Sendable {
 struct DeltaWeight: Sendable {
   let weight: Tensor
   /// The frozen weight W that `weight` includes, if any.
-  let frozen: StoredTensor?
+  let frozen: Weight?
   /// The gradient of ΔW, added up over the micro-batches of an optimiser step; nil outside training.
   let gradient: Tensor?
 

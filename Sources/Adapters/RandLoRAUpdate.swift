@@ -20,7 +20,7 @@ struct RandLoRAUpdate: Sendable {
 
   /// - Parameter frozen: the layer's own weight, to fold ΔW into; nil to keep them apart.
   init(
-    _ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool, frozen: StoredTensor?
+    _ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool, frozen: Weight?
   ) {
     let linear = adapter.layout.modules[index]
     let width = min(linear.outFeatures, linear.inFeatures)

@@ -1,11 +1,16 @@
-import CKernels
-
-/// A frozen weight (out, in) of a linear layer or an embedding, left in its file's type and widened to
-/// float32 panel by panel just before use.
+/// A frozen weight (out, in) of a linear layer or an embedding, left in its file's type, or quantized, and widened
+/// to float32 panel by panel just before use.
 package struct Weight: Sendable {
-  package let stored: StoredTensor
-  package var rows: Int { stored.shape[0] }
-  package var columns: Int { stored.shape[1] }
+  package enum Storage: Sendable {
+    case plain(StoredTensor)
+    case quantized(QuantizedMatrix)
+  }
+
+  package let storage: Storage
+  package let shape: [Int]
+  package var rows: Int { shape[0] }
+  package var columns: Int { shape[1] }
+  package var count: Int { rows * columns }
 
   /// Output rows (forward) or input columns (backward) that are widened and multiplied at a time.
   static let panel = 256
@@ -16,12 +21,60 @@ package struct Weight: Sendable {
   /// - Parameter stored: two dimensions, float32, float16 or bfloat16.
   package init(_ stored: StoredTensor) {
     precondition(stored.shape.count == 2 && stored.dtype.isWeight, "not a weight: \(stored.dtype) \(stored.shape)")
-    self.stored = stored
+    storage = .plain(stored)
+    shape = stored.shape
+  }
+
+  package init(_ matrix: QuantizedMatrix) {
+    storage = .quantized(matrix)
+    shape = matrix.shape
+  }
+
+  /// The type of the values: what they are stored in or, when quantized, rounded to after dequantization.
+  package var dtype: DType {
+    switch storage {
+    case .plain(let stored): stored.dtype
+    case .quantized(let matrix): matrix.dtype
+    }
+  }
+
+  /// Bytes that the file holds for it.
+  package var byteCount: Int {
+    switch storage {
+    case .plain(let stored): stored.byteCount
+    case .quantized(let matrix): matrix.byteCount
+    }
+  }
+
+  package var isQuantized: Bool { if case .quantized = storage { true } else { false } }
+
+  /// The elements where they lie, when they are floats already.
+  private var floatsInPlace: UnsafePointer<Float>? {
+    guard case .plain(let stored) = storage, stored.dtype == .f32 else { return nil }
+    return unsafe stored.bytes.assumingMemoryBound(to: Float.self)
   }
 
   /// Widens `count` elements that start at element `offset`.
   func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
-    unsafe stored.widen(offset, count, into: destination)
+    switch storage {
+    case .plain(let stored): unsafe stored.widen(offset, count, into: destination)
+    case .quantized(let matrix): unsafe matrix.widen(offset, count, into: destination)
+    }
+  }
+
+  /// Writes the whole weight as float32 over `destination`, which has as many elements.
+  package func widen(into destination: Tensor) {
+    precondition(destination.count == count)
+    Parallel.forEachRange(of: count, by: 1 << 16) { range in
+      unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
+    }
+  }
+
+  /// The whole weight as float32, (out, in).
+  package func floats() -> Tensor {
+    let result = Tensor(shape: shape)
+    widen(into: result)
+    return result
   }
 
   /// `y = x · Wᵀ (+ y)`
@@ -74,8 +127,8 @@ package struct Weight: Sendable {
 
   /// The elements as float32: in place when they are, else widened into scratch memory.
   private func withPanel(_ offset: Int, _ count: Int, _ body: (UnsafePointer<Float>) -> Void) {
-    if stored.dtype == .f32 {
-      unsafe body(stored.bytes.assumingMemoryBound(to: Float.self) + offset)
+    if let floats = unsafe floatsInPlace {
+      unsafe body(floats + offset)
     } else {
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scratch in
         guard let base = scratch.baseAddress else { return }
@@ -90,8 +143,8 @@ package struct Weight: Sendable {
     _ rows: Range<Int>, _ range: Range<Int>, _ body: (UnsafePointer<Float>, Int) -> Void
   ) {
     let start = rows.lowerBound * columns + range.lowerBound
-    if stored.dtype == .f32 {
-      unsafe body(stored.bytes.assumingMemoryBound(to: Float.self) + start, columns)
+    if let floats = unsafe floatsInPlace {
+      unsafe body(floats + start, columns)
     } else {
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * range.count) { scratch in
         guard let base = scratch.baseAddress else { return }
@@ -100,67 +153,6 @@ package struct Weight: Sendable {
         }
         unsafe body(base, range.count)
       }
-    }
-  }
-}
-
-extension StoredTensor {
-  /// Widens `count` elements that start at element `offset` to float32.
-  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
-    precondition(offset >= 0 && count >= 0 && offset + count <= self.count)
-    switch dtype {
-    case .f32: unsafe destination.update(from: bytes.assumingMemoryBound(to: Float.self) + offset, count: count)
-    case .f16: unsafe rl_widen_f16(count, bytes.assumingMemoryBound(to: UInt16.self) + offset, destination)
-    case .bf16: unsafe rl_widen_bf16(count, bytes.assumingMemoryBound(to: UInt16.self) + offset, destination)
-    default: preconditionFailure("\(dtype) is no weight type")
-    }
-  }
-
-  /// Writes the whole tensor as float32 over `destination`, which has as many elements.
-  package func widen(into destination: Tensor) {
-    precondition(destination.count == count)
-    Parallel.forEachRange(of: count, by: 1 << 16) { range in
-      unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
-    }
-  }
-
-  /// Whether none of the elements in `range` is infinite or NaN.
-  /// - Precondition: the type is float32, float16 or bfloat16.
-  package func isFinite(_ range: Range<Int>) -> Bool {
-    precondition(dtype.isWeight && range.lowerBound >= 0 && range.upperBound <= count)
-    if dtype == .f32 {
-      return unsafe rl_all_finite(range.count, bytes.assumingMemoryBound(to: Float.self) + range.lowerBound) != 0
-    }
-    let exponent: UInt16 = dtype == .bf16 ? 0x7F80 : 0x7C00
-    let halves = unsafe bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound
-    return unsafe rl_all_finite_16(range.count, halves, exponent) != 0
-  }
-
-  /// The whole tensor as float32.
-  /// - Precondition: the type is float32, float16 or bfloat16.
-  package func floats() -> Tensor {
-    let result = Tensor(shape: shape)
-    widen(into: result)
-    return result
-  }
-}
-
-extension Tensor {
-  /// Whether no element is infinite or NaN.
-  package var isFinite: Bool { unsafe rl_all_finite(count, pointer) != 0 }
-
-  /// The elements in another weight type, rounded to the nearest, little-endian bytes.
-  package func bytes(as dtype: DType) -> [UInt8] {
-    precondition(dtype.isWeight)
-    return unsafe [UInt8](unsafeUninitializedCapacity: count * dtype.size) { buffer, initialized in
-      if let base = UnsafeMutableRawPointer(buffer.baseAddress) {
-        switch dtype {
-        case .f16: unsafe rl_narrow_f16(count, pointer, base.assumingMemoryBound(to: UInt16.self))
-        case .bf16: unsafe rl_narrow_bf16(count, pointer, base.assumingMemoryBound(to: UInt16.self))
-        default: unsafe base.copyMemory(from: pointer, byteCount: count * 4)
-        }
-      }
-      initialized = count * dtype.size
     }
   }
 }

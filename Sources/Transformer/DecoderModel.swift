@@ -49,7 +49,7 @@ package final class DecoderModel: Sendable {
   ///   - training: whether gradients are wanted.
   package func activate(_ adapter: Adapter, tokens: Int, training: Bool) -> ActiveAdapter {
     ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: training) {
-      self.linears[self.slot(of: $0)].weight.stored
+      self.linears[self.slot(of: $0)].weight
     }
   }
 

@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(arguments: [DType.f32, .bf16, .f16]) func weightsOfEveryTypeAgreeWithTheOracle(dtype: DType) {
-    let w = Weight(stored(random(1100, 20, seed: 8), as: dtype)), wide = w.stored.floats()
+    let w = Weight(stored(random(1100, 20, seed: 8), as: dtype)), wide = w.floats()
     let x = random(7, 20, seed: 9), y = Tensor(7, 1100)
     w.forward(x, into: y, tokens: 7)
     #expect(difference(y, naiveProduct(x, transpose(wide))) < 1e-6)

@@ -86,6 +86,37 @@ void rl_scaled_base(size_t D, float lambda, const float *a, const float *gamma, 
 float rl_scaled_base_backward(size_t D, float lambda, const float *a, const float *gamma, const float *d_out,
                               float *d_gamma);
 
+// quantization.c: weights in 4-bit blocks and 8-bit rows, bit for bit as bitsandbytes 0.50 has them on a CPU.
+typedef struct {
+  const uint8_t *codes;  // two a byte, the first in the high nibble
+  const float *pairs;    // (256, 2): the two values that a byte of codes stands for
+  size_t block;          // elements that share a scale
+  const float *_Nullable absmax;  // the scales; or null, and the scale of block i is
+  // nested_code[absmax_codes[i]] * nested_absmax[i / nested_block] + nested_offset
+  const uint8_t *_Nullable absmax_codes;
+  const float *_Nullable nested_code;
+  const float *_Nullable nested_absmax;
+  size_t nested_block;
+  float nested_offset;
+} rl_blocks;
+// y (n) = the elements from `start` on.
+void rl_dequantize_4bit(const rl_blocks *blocks, size_t start, size_t n, float *y);
+// y = codes * scale / 127, for elements of one row
+void rl_dequantize_8bit(size_t n, float scale, const int8_t *codes, float *y);
+// Rounds in place to what the 16-bit type can hold.
+void rl_round_bf16(size_t n, float *y);
+void rl_round_f16(size_t n, float *y);
+// bounds (15): midpoints between the code's sorted values; order (16): the codes in the order of their values.
+void rl_quantize_4bit(size_t n, size_t block, const float *bounds, const uint8_t *order, const float *x,
+                      uint8_t *codes, float *absmax);
+// nearest (65536): the code whose value is nearest to each step from -1 to 1.
+void rl_quantize_scales(size_t n, size_t block, const uint8_t *nearest, const float *x, uint8_t *codes,
+                        float *absmax);
+// One row; returns its largest absolute value.
+float rl_quantize_8bit(size_t n, const float *x, int8_t *codes);
+// The sum in the order of additions that torch's float32 sum has on one thread.
+float rl_sum_as_torch(size_t n, const float *x);
+
 // optimizer.c: decoupled weight decay (AdamW) as torch.optim.AdamW computes it in float32.
 typedef struct {
   float learning_rate, beta2, epsilon, weight_decay;

@@ -1,0 +1,86 @@
+import CKernels
+
+/// A frozen matrix (out, in) that bitsandbytes quantized, left in its file.
+package struct QuantizedMatrix: Sendable {
+  package enum Codes: Sendable {
+    case fourBit(FourBitBlocks)
+    /// 8-bit codes (out, in) and the largest absolute value of each row, (out): LLM.int8.
+    case rows(StoredTensor, absmax: StoredTensor)
+  }
+
+  package let shape: [Int]
+  package let codes: Codes
+  /// What the values are rounded to after dequantization; they are multiplied in float32 all the same.
+  package let dtype: DType
+
+  /// - Parameters:
+  ///   - shape: two dimensions.
+  ///   - dtype: a type that weights may have.
+  package init(shape: [Int], codes: Codes, dtype: DType) {
+    precondition(shape.count == 2 && dtype.isWeight)
+    switch codes {
+    case .fourBit(let blocks): precondition(blocks.count == shape[0] * shape[1])
+    case .rows(let rows, let absmax):
+      precondition(rows.dtype == .i8 && rows.shape == shape && absmax.dtype == .f32 && absmax.count == shape[0])
+    }
+    self.shape = shape
+    self.codes = codes
+    self.dtype = dtype
+  }
+
+  /// Bytes of codes and scales.
+  package var byteCount: Int {
+    switch codes {
+    case .rows(let rows, let absmax): rows.byteCount + absmax.byteCount
+    case .fourBit(let blocks):
+      switch blocks.scales {
+      case .plain(let absmax): blocks.codes.byteCount + absmax.byteCount
+      case .nested(let nested): blocks.codes.byteCount + nested.codes.byteCount + nested.absmax.byteCount
+      }
+    }
+  }
+
+  /// Whether every scale, and so every value, is finite.
+  package var isFinite: Bool {
+    switch codes {
+    case .rows(_, let absmax): absmax.isFinite(0..<absmax.count)
+    case .fourBit(let blocks):
+      switch blocks.scales {
+      case .plain(let absmax): absmax.isFinite(0..<absmax.count)
+      case .nested(let nested):
+        nested.absmax.isFinite(0..<nested.absmax.count) && nested.values.isFinite && nested.offset.isFinite
+      }
+    }
+  }
+
+  /// Writes `count` elements from element `offset` on as float32.
+  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
+    switch codes {
+    case .fourBit(let blocks): unsafe blocks.widen(offset, count, into: destination)
+    case .rows(let rows, let absmax): unsafe widen(rows, absmax, offset, count, into: destination)
+    }
+    switch dtype {
+    case .bf16: unsafe rl_round_bf16(count, destination)
+    case .f16: unsafe rl_round_f16(count, destination)
+    default: break
+    }
+  }
+
+  private func widen(
+    _ rows: StoredTensor, _ absmax: StoredTensor, _ offset: Int, _ count: Int,
+    into destination: UnsafeMutablePointer<Float>
+  ) {
+    precondition(offset >= 0 && count >= 0 && offset + count <= rows.count)
+    let width = shape[1]
+    let codes = unsafe rows.bytes.assumingMemoryBound(to: Int8.self)
+    let scales = unsafe absmax.bytes.assumingMemoryBound(to: Float.self)
+    var position = offset
+    while position < offset + count {
+      let row = position / width
+      let end = min((row + 1) * width, offset + count)
+      unsafe rl_dequantize_8bit(
+        end - position, scales[row], codes + position, destination + (position - offset))
+      position = end
+    }
+  }
+}
