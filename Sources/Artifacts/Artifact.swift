@@ -15,6 +15,8 @@ package struct Artifact: Sendable {
   package let directory: String
   package let manifest: Manifest
   private let locations: FileLocations
+  /// The files as they were when they were checked.
+  package private(set) var frozenFiles: [FrozenFile] = []
 
   package var kind: ArtifactKind { manifest.kind }
   package var digest: Digest { manifest.digest }
@@ -42,12 +44,12 @@ package struct Artifact: Sendable {
     _ directory: String, as kinds: [ArtifactKind], verify verification: Verification = .memoised,
     memo: DigestMemo = .standard
   ) throws(Failure) -> Artifact {
-    let artifact = try Artifact(directory)
+    var artifact = try Artifact(directory)
     guard kinds.isEmpty || kinds.contains(artifact.kind) else {
       let wanted = kinds.map(\.words).joined(separator: " or ")
       throw Failure(.badData, "\(directory) is \(artifact.kind.words), not \(wanted)")
     }
-    try artifact.verify(verification, memo: memo)
+    artifact.frozenFiles = try artifact.verify(verification, memo: memo)
     return artifact
   }
 
@@ -100,27 +102,35 @@ package struct Artifact: Sendable {
 extension Artifact {
   /// Checks that every file is still what the manifest says.
   ///
+  /// - Returns: the files as they were when they were checked.
   /// - Throws: `Failure.badData` naming the file; `Failure.missingInput` when a base's file has moved away.
-  package func verify(_ verification: Verification, memo: DigestMemo = .standard) throws(Failure) {
+  @discardableResult
+  package func verify(
+    _ verification: Verification, memo: DigestMemo = .standard
+  ) throws(Failure) -> [FrozenFile] {
+    var frozen: [FrozenFile] = []
     for file in files {
       let path = try path(of: file.path)
-      let size = try size(of: file.path, at: path)
-      guard size == file.bytes else {
-        throw damaged(path, "has \(size) bytes, but \(Manifest.fileName) says \(file.bytes)")
+      let identity = try identity(of: file.path, at: path)
+      guard identity.size == file.bytes else {
+        throw damaged(path, "has \(identity.size) bytes, but \(Manifest.fileName) says \(file.bytes)")
       }
-      let digest: Digest
+      let checked: (digest: Digest, identity: FileIdentity)
       switch verification {
-      case .sizes: continue
-      case .memoised: digest = try memo.digest(ofFile: path)
-      case .always: digest = try Digest.sha256(ofFile: path)
+      case .sizes: checked = (file.sha256, identity)
+      case .memoised: checked = try memo.entry(ofFile: path)
+      case .always: checked = try DigestMemo.hash(path)
       }
-      guard digest == file.sha256 else {
-        throw damaged(path, "has the SHA-256 \(digest), but \(Manifest.fileName) says \(file.sha256)")
+      guard checked.digest == file.sha256 else {
+        throw damaged(
+          path, "has the SHA-256 \(checked.digest), but \(Manifest.fileName) says \(file.sha256)")
       }
+      frozen.append(FrozenFile(path: path, identity: checked.identity))
     }
+    return frozen
   }
 
-  private func size(of file: String, at path: String) throws(Failure) -> Int {
+  private func identity(of file: String, at path: String) throws(Failure) -> FileIdentity {
     if locations[file] != nil {
       guard case .file(let identity) = try FileStatus(path, followingLinks: true) else {
         throw Failure(
@@ -128,7 +138,7 @@ extension Artifact {
           "\(path) is missing, where \(directory)/\(FileLocations.fileName) says that '\(file)' lies",
           hint: "run import-base again from where the files are now")
       }
-      return identity.size
+      return identity
     }
     // No part of the way may be a symbolic link: it could lead anywhere.
     var place = directory
@@ -137,13 +147,13 @@ extension Artifact {
       guard case .directory = try FileStatus(place) else { throw damaged(place, "is not a directory") }
     }
     switch try FileStatus(path) {
-    case .file(let identity): return identity.size
+    case .file(let identity): return identity
     case .missing: throw damaged(path, "is missing")
     case .directory, .symbolicLink, .special: throw damaged(path, "is not a plain file")
     }
   }
 
-  private func damaged(_ path: String, _ what: String) -> Failure {
+  func damaged(_ path: String, _ what: String) -> Failure {
     Failure(.badData, "\(path) \(what)", hint: "the artifact was changed after it was made: make it again")
   }
 }

@@ -1,5 +1,4 @@
 package import Failures
-import Glibc
 package import JSON
 
 /// Makes an artifact: in a private directory beside the output, which one rename turns into the output.
@@ -124,7 +123,7 @@ extension ArtifactWriter {
     try write(run.text(), to: RunRecord.fileName)
     if kind == .base { try write(locations.text, to: FileLocations.fileName) }
     try write(manifest.text, to: Manifest.fileName)
-    try settle(directory)
+    try Files.settle(directory)
     return manifest
   }
 
@@ -141,21 +140,5 @@ extension ArtifactWriter {
           .badData, "\(path) changed while it was imported", hint: "run again when nothing writes to it")
       }
     }
-  }
-
-  /// Takes away the permission to write from the files (directories keep it, so that `rm -r` works) and waits
-  /// until everything is on the disk.
-  private func settle(_ directory: String) throws(Failure) {
-    var directories: Set<String> = [directory]
-    for file in try Files.tree(directory) {
-      let path = directory + "/" + file
-      guard unsafe chmod(path, 0o444) == 0 else {
-        throw Failure(.io, "cannot make \(path) read-only: \(errorText())")
-      }
-      try Files.sync(path)
-      var parent = Files.parent(of: path)
-      while directories.insert(parent).inserted { parent = Files.parent(of: parent) }
-    }
-    for directory in directories { try Files.sync(directory) }
   }
 }

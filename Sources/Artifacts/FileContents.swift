@@ -1,4 +1,5 @@
 package import Failures
+import Glibc
 
 extension Files {
   /// Copies the content of a file to a new one, through symbolic links: the Hugging Face cache consists of them.
@@ -26,6 +27,16 @@ extension Files {
   package static func isDirectory(_ path: String) -> Bool {
     if case .directory? = try? FileStatus(path, followingLinks: true) { return true }
     return false
+  }
+
+  /// Whether this user may write to what is at a path.
+  package static func isWritable(_ path: String) -> Bool { unsafe access(path, W_OK) == 0 }
+
+  /// Sets the time of a file or directory to now, if it is older than so many seconds.
+  package static func touch(_ path: String, ifOlderThan seconds: Int) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, time(nil) - status.st_mtim.tv_sec > seconds else { return }
+    _ = unsafe utimensat(AT_FDCWD, path, nil, 0)
   }
 
   /// The size of a file in bytes.

@@ -33,6 +33,10 @@ struct Publication {
       there = try Artifact(output)
     } catch {
       if case .missing = try FileStatus(output) { return nil }
+      if replacing {
+        try replace(output)
+        return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
+      }
       throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)")
     }
     if there.digest != manifest.digest, replacing {

@@ -11,6 +11,8 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     case badData = 65
     /// An input does not exist or cannot be opened (66).
     case missingInput = 66
+    /// Somebody else is using what is needed, and we were not to wait (69).
+    case busy = 69
     /// A bug of ours (70).
     case `internal` = 70
     /// The output exists and differs from what would be written (73).

@@ -11,6 +11,8 @@ struct Action: Sendable {
   let key: Digest
   /// All but `--output`.
   let arguments: [String]
+  /// The artifacts that it reads.
+  let inputs: [Artifact]
   let contents: [PathContent]
   /// The state that a segment goes on from, where that is not the start of its chain.
   let predecessor: Digest?
@@ -28,16 +30,25 @@ struct Action: Sendable {
       label: label, interface: interface, executable: executable, preimage: preimage,
       arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
         + parameters.flags(threads: threads),
-      contents: contents.map(\.content))
+      inputs: inputs.map(\.artifact), contents: contents.map(\.content))
   }
 
   init(
     label: RunEvent.Label, interface: StageInterface, executable: String, preimage: ActionPreimage,
-    arguments: [String], contents: [PathContent], predecessor: Digest? = nil
+    arguments: [String], inputs: [Artifact], contents: [PathContent], predecessor: Digest? = nil
   ) throws(Failure) {
     (self.label, self.interface, self.executable) = (label, interface, executable)
     (self.preimage, key) = (preimage, try preimage.key)
-    (self.arguments, self.contents, self.predecessor) = (arguments, contents, predecessor)
+    (self.arguments, self.inputs) = (arguments, inputs)
+    (self.contents, self.predecessor) = (contents, predecessor)
+  }
+
+  /// Makes sure that what it reads is still what its key says.
+  ///
+  /// - Throws: `Failure.badData` naming the file that is not.
+  func requireUnchangedInputs() throws(Failure) {
+    for content in contents { try content.requireUnchanged() }
+    for file in inputs.flatMap(\.frozenFiles) { try file.requireUnchanged() }
   }
 
   /// What lies at the paths among the parameters.

@@ -15,6 +15,12 @@ package struct RunOptions: Sendable {
   package var dryRun = false
   /// Stages (by name or family) that run even if their result is known.
   package var forced: Set<String> = []
+  /// Whether to wait for other runners, or to fail with `Failure.busy`.
+  package var waits = true
+  /// How far a known result is checked before it is used.
+  package var verification = Artifact.Verification.memoised
+  /// Whether results go to the upstream stores too.
+  package var pushes = false
 
   package init() {}
 
@@ -79,7 +85,9 @@ package final class Build: Sendable {
   package func run(_ declarations: [StageDeclaration]) async throws(Failure) -> RunSummary {
     let binder = StageBinder(directory: directory, catalog: StageCatalog(processes))
     let stages = try await binder.bind(declarations)
-    if !options.dryRun { store.sweep() }
+    let use = try await use()
+    defer { withExtendedLifetime(use) {} }
+    if !options.dryRun, !store.isReadOnly { store.sweep() }
     var tasks: [String: Task<ActionOutcome, Never>] = [:]
     for stage in stages {
       let inputs = stage.declaration.predecessors.compactMap { name in tasks[name].map { (name, $0) } }
@@ -95,6 +103,18 @@ package final class Build: Sendable {
       summary.outputs.append((stage.name, digest))
     }
     return complete(summary, stages)
+  }
+
+  /// Keeps the collector away from the store while the run is on.
+  private func use() async throws(Failure) -> StoreUse? {
+    if options.dryRun || store.isReadOnly { return nil }
+    while true {
+      if let use = try store.share() { return use }
+      guard options.waits else {
+        throw Failure(.busy, "'randlora gc' is at work in the store \(store.root)", hint: "run again when it is done")
+      }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
   }
 
   private func complete(_ summary: RunSummary, _ stages: [BoundStage]) -> RunSummary {

@@ -16,10 +16,8 @@ extension Build {
     let forced = forced && !isRedone(action.key)
     var reasons: [RerunReason] = [.forced]
     if !forced {
-      switch known(action.key) {
-      case .available(let digest):
-        tell(.reused(action.label, digest))
-        return .available(digest)
+      switch known(action.key, action.label) {
+      case .available(let digest): return reuse(action.label, digest)
       case .lost(let digest): reasons = [.resultLost(digest)]
       case .unknown: reasons = given ?? index.reasons(for: action.preimage, stage: action.label.stage)
       }
@@ -28,25 +26,11 @@ extension Build {
       tell(.wouldRun(action.label, reasons))
       return .pending
     }
+    if store.isReadOnly { return fail(action.label, store.refusal(of: "'\(action.label)'")) }
     await slots.acquire()
     let outcome = await performLocked(action, reasons, forced: forced, keep: keep)
     await slots.release()
     return outcome
-  }
-
-  enum Knowledge {
-    case available(Digest)
-    /// Recorded, but the object is gone or damaged.
-    case lost(Digest)
-    case unknown
-  }
-
-  /// What is known under a key. A damaged object is taken out of the way.
-  func known(_ key: Digest) -> Knowledge {
-    guard let record = store.record(key) else { return .unknown }
-    if (try? store.object(record.output)) != nil { return .available(record.output) }
-    if !options.dryRun { store.quarantine(record.output) }
-    return .lost(record.output)
   }
 
   private func performLocked(
@@ -56,11 +40,10 @@ extension Build {
     do {
       guard let lock = try await lock(action) else { return .interrupted }
       // Whoever held the lock may have done it.
-      if !forced, case .available(let digest) = known(action.key) {
-        tell(.reused(action.label, digest))
-        return .available(digest)
-      }
       defer { store.finishWork(action.key, lock) }
+      if !forced, case .available(let digest) = known(action.key, action.label) {
+        return reuse(action.label, digest)
+      }
       return try await make(action, lock, reasons, keep: keep)
     } catch {
       return fail(action.label, error)
@@ -72,10 +55,15 @@ extension Build {
     var hasTold = false
     while !isStopping {
       if let lock = try store.lock(action.key) {
-        lock.sign("process \(getpid())")
+        lock.sign(for: action.label)
         return lock
       }
-      if !hasTold { tell(.waiting(action.label, holder: store.holder(of: action.key))) }
+      let holder = store.holder(of: action.key)
+      guard options.waits else {
+        throw Failure(
+          .busy, "\(holder) is making it", hint: "run again later, or leave out --no-wait to wait for it")
+      }
+      if !hasTold { tell(.waiting(action.label, holder: holder)) }
       hasTold = true
       try? await Task.sleep(for: .milliseconds(100))
     }
@@ -113,7 +101,7 @@ extension Build {
     let kinds = action.interface.output.map { [$0] } ?? []
     let artifact = try Artifact.open(output, as: kinds, verify: .memoised, memo: store.memo)
     try checkStep(of: artifact, action)
-    for content in action.contents { try content.requireUnchanged() }
+    try action.requireUnchangedInputs()
     let former = store.record(action.key)
     let digest = try store.publish(artifact)
     let seconds = Date().timeIntervalSince(startedAt)
@@ -130,6 +118,7 @@ extension Build {
         predecessor: action.predecessor, startedAt: startedAt, seconds: seconds)
       try store.write(record)
       index.add(record)
+      push(record, action.label)
     }
     noteRedone(action.key)
     tell(.finished(action.label, digest, seconds: seconds))

@@ -1,5 +1,6 @@
 import Artifacts
 import Failures
+import FoundationEssentials
 import Glibc
 
 /// The kernel's lock on one action key, held by whoever makes the result.
@@ -18,7 +19,10 @@ final class KeyLock: Sendable {
   /// - Throws: `Failure.io` when the lock file cannot be made.
   static func take(_ path: String) throws(Failure) -> KeyLock? {
     while true {
-      let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      var descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      // Another user's, in a store that several share: reading is enough for a lock.
+      if descriptor < 0, errno == EACCES { descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC) }
+      if descriptor < 0, errno == ENOENT, Files.exists(Files.parent(of: path)) { continue }
       guard descriptor >= 0 else { throw Failure(.io, "cannot open the lock \(path): \(errorText())") }
       let lock = KeyLock(descriptor: descriptor)
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -37,9 +41,10 @@ final class KeyLock: Sendable {
     return here.device == there.device && here.inode == there.inode
   }
 
-  /// Says in the file who holds the lock, for people who wait.
-  func sign(_ holder: String) {
-    let bytes = Array(holder.utf8)
+  /// Says in the file who holds the lock and what for, for people who wait.
+  func sign(for label: RunEvent.Label) {
+    let since = Date().formatted(.iso8601)
+    let bytes = Array("process \(getpid()) on \(Host.name) (for '\(label)', since \(since))".utf8)
     guard ftruncate(descriptor, 0) == 0 else { return }
     _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
   }

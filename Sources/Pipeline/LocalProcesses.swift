@@ -11,6 +11,7 @@ package final class LocalProcesses: StageProcesses {
   private let siblings: String
   private let environment: Environment
   private let running = Mutex<[pid_t]>([])
+  private let orphanGuard = Mutex<OrphanGuard?>(nil)
 
   /// - Parameters:
   ///   - siblings: the directory of the runner's own executable.
@@ -59,12 +60,25 @@ package final class LocalProcesses: StageProcesses {
   }
 
   package func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {
-    let log = unsafe open(launch.logPath, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666)
-    guard log >= 0 else { throw Failure(.io, "cannot write the log \(launch.logPath): \(errorText())") }
-    defer { close(log) }
-    let lines = StageLines(log: log, progress: launch.progress)
+    let log = try StageLog(launch.logPath, progress: launch.progress)
+    let output = try StageOutput { log.take($0) }
+    let status = try await start(launch, output)
+    await output.finish()
+    log.finish()
+    switch status {
+    case .exited(let code): return StageEnd(.exited(code), lastLines: log.lastLines)
+    case .signaled(let signal): return StageEnd(.killed(signal: signal), lastLines: log.lastLines)
+    }
+  }
+
+  /// Runs the process to its end, in a group of its own.
+  private func start(
+    _ launch: StageLaunch, _ output: StageOutput
+  ) async throws(Failure) -> TerminationStatus {
+    let guardian = guardian
     let started = Mutex<pid_t?>(nil)
-    defer { if let id = started.withLock({ $0 }) { running.withLock { $0.removeAll { $0 == id } } } }
+    defer { if let group = started.withLock({ $0 }) { end(group, guardian) } }
+    let writing = FileDescriptor(rawValue: output.writing)
     var options = PlatformOptions()
     options.processGroupID = 0
     do {
@@ -72,55 +86,37 @@ package final class LocalProcesses: StageProcesses {
         .path(FilePath(launch.executable)), arguments: Arguments(launch.arguments), environment: environment,
         workingDirectory: FilePath(launch.directory), platformOptions: options,
         input: .fileDescriptor(FileDescriptor(rawValue: launch.lock), closeAfterSpawningProcess: false),
-        output: .fileDescriptor(FileDescriptor(rawValue: log), closeAfterSpawningProcess: false),
-        error: .sequence
+        output: .fileDescriptor(writing, closeAfterSpawningProcess: false),
+        error: .fileDescriptor(writing, closeAfterSpawningProcess: true)
       ) { execution in
-        let id = execution.processIdentifier.value
-        started.withLock { $0 = id }
-        running.withLock { $0.append(id) }
-        for try await line in execution.standardError.strings() { lines.take(line) }
+        let group = execution.processIdentifier.value
+        guardian?.watch(group)
+        started.withLock { $0 = group }
+        running.withLock { $0.append(group) }
       }
-      let end: StageEnd.Cause =
-        switch result.terminationStatus {
-        case .exited(let code): .exited(code)
-        case .signaled(let signal): .killed(signal: signal)
-        }
-      return StageEnd(end, lastLines: lines.last)
+      return result.terminationStatus
     } catch {
       throw Failure(.io, "cannot run \(launch.executable): \(error)")
+    }
+  }
+
+  /// A stage has ended; what it left behind in its group may not go on writing.
+  private func end(_ group: pid_t, _ guardian: OrphanGuard?) {
+    running.withLock { $0.removeAll { $0 == group } }
+    kill(-group, SIGKILL)
+    guardian?.forget(group)
+  }
+
+  /// Started with the first stage.
+  private var guardian: OrphanGuard? {
+    orphanGuard.withLock { orphanGuard in
+      if orphanGuard == nil { orphanGuard = OrphanGuard() }
+      return orphanGuard
     }
   }
 
   package func signal(_ number: Int32) {
     // To the group: a stage that is a script has children of its own.
     for id in running.withLock({ $0 }) { kill(-id, number) }
-  }
-}
-
-/// Sorts what a stage says: progress to the display, everything else to the log.
-private final class StageLines: Sendable {
-  private static let kept = 20
-  private let log: Int32
-  private let progress: @Sendable (StageProgress) -> Void
-  private let lines = Mutex<[String]>([])
-
-  init(log: Int32, progress: @escaping @Sendable (StageProgress) -> Void) {
-    self.log = log
-    self.progress = progress
-  }
-
-  var last: [String] { lines.withLock { $0 } }
-
-  func take(_ line: String) {
-    if let state = StageProgress(line: line) {
-      progress(state)
-      return
-    }
-    let bytes = Array((line + "\n").utf8)
-    _ = unsafe bytes.withUnsafeBytes { unsafe write(log, $0.baseAddress, $0.count) }
-    lines.withLock { lines in
-      lines.append(line)
-      if lines.count > Self.kept { lines.removeFirst() }
-    }
   }
 }

@@ -9,7 +9,7 @@ struct PathContent: Sendable {
   let path: String
   /// Of a file, its own; of a directory, that of the sorted list of its files' names and digests.
   let digest: Digest
-  private let identities: [(path: String, identity: FileIdentity)]
+  private let files: [FrozenFile]
 
   /// - Throws: `Failure.missingInput` when nothing is there, `Failure.badData` at pipes, devices and loops of links.
   init(_ path: String, memo: DigestMemo) throws(Failure) {
@@ -18,16 +18,16 @@ struct PathContent: Sendable {
     case .file:
       let entry = try memo.entry(ofFile: path)
       digest = entry.digest
-      identities = [(path, entry.identity)]
+      files = [FrozenFile(path: path, identity: entry.identity)]
     case .directory:
-      var identities: [(path: String, identity: FileIdentity)] = []
+      var files: [FrozenFile] = []
       var list: [JSON] = []
       for name in try Self.files(below: path) {
         let entry = try memo.entry(ofFile: path + "/" + name)
-        identities.append((path + "/" + name, entry.identity))
+        files.append(FrozenFile(path: path + "/" + name, identity: entry.identity))
         list.append([.string(name), .string(entry.digest.hex)])
       }
-      self.identities = identities
+      self.files = files
       digest = Digest.sha256(try JSON.array(list).canonical)
     case .symbolicLink, .special: throw Failure(.badData, "\(path) is neither a file nor a directory")
     case .missing: throw Failure(.missingInput, "there is no file or directory at \(path)")
@@ -58,21 +58,11 @@ struct PathContent: Sendable {
   ///
   /// - Throws: `Failure.badData` naming the file that did.
   func requireUnchanged() throws(Failure) {
-    for (path, identity) in identities {
-      guard case .file(let now) = try FileStatus(path, followingLinks: true), now == identity else {
-        throw Self.changed(path)
-      }
-    }
+    for file in files { try file.requireUnchanged() }
     if case .directory = try FileStatus(path, followingLinks: true),
-      try Self.files(below: path).count != identities.count
+      try Self.files(below: path).count != files.count
     {
-      throw Self.changed(path)
+      throw FrozenFile.changed(path)
     }
-  }
-
-  private static func changed(_ path: String) -> Failure {
-    Failure(
-      .badData, "\(path) changed while the stage ran, so its result is not kept",
-      hint: "run again when nothing writes to it")
   }
 }

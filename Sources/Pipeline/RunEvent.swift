@@ -5,6 +5,10 @@ package import Failures
 package enum RunEvent: Sendable {
   /// The result was known already.
   case reused(Label, Digest)
+  /// The result was copied in from an upstream store.
+  case fetched(Label, Digest)
+  /// The result was copied to an upstream store.
+  case pushed(Label, Digest, to: String)
   /// Only under `--dry-run` and in `status`: what would be done, and why.
   case wouldRun(Label, [RerunReason])
   /// Another runner is at it.

@@ -2,7 +2,8 @@ extension RunEvent {
   /// What it is about.
   package var label: Label {
     switch self {
-    case .reused(let label, _), .wouldRun(let label, _), .waiting(let label, _), .started(let label, _),
+    case .reused(let label, _), .fetched(let label, _), .pushed(let label, _, _),
+      .wouldRun(let label, _), .waiting(let label, _), .started(let label, _),
       .progress(let label, _), .finished(let label, _, _), .interrupted(let label, _),
       .failed(let label, _, _, _), .skipped(let label, _), .exported(let label, _), .warned(let label, _):
       label

@@ -86,7 +86,7 @@ struct SegmentChain {
   private func known(at step: Int) async throws(Failure) -> Digest? {
     let key = try await preimage(at: step).key
     if isForced && !build.isRedone(key) { return nil }
-    guard case .available(let digest) = build.known(key) else { return nil }
+    guard case .available(let digest) = build.known(key, label(step)) else { return nil }
     return digest
   }
 
@@ -141,7 +141,8 @@ struct SegmentChain {
       preimage: try await preimage(at: cut),
       arguments: directories + stage.parameters.flags(threads: build.options.threads)
         + ["--steps", "\(cut - step)"],
-      contents: contents.map(\.content), predecessor: step > startStep ? state.digest : nil)
+      inputs: inputs.map { $0.role == role ? state : $0.artifact }, contents: contents.map(\.content),
+      predecessor: step > startStep ? state.digest : nil)
   }
 
   /// Records the state that an interrupted segment has reached under its own key, to go on from.

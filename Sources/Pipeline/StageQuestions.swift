@@ -55,7 +55,7 @@ actor StageQuestions {
     let memo: JSON = [
       "answer": document.root, "checksum": .string(Digest.sha256(try document.root.canonical).hex),
     ]
-    try AtomicFile.write(memo.text(), to: store.answerPath(key))
+    if !store.isReadOnly { try AtomicFile.write(memo.text(), to: store.answerPath(key)) }
     return document
   }
 

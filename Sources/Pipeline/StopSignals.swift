@@ -8,12 +8,9 @@ package enum StopSignals {
 
   /// Calls `action` for each signal from now on, from a thread of its own.
   package static func listen(_ action: @escaping @Sendable () -> Void) {
-    var ends: [Int32] = [-1, -1]
-    guard unsafe Glibc.pipe(&ends) == 0 else { return }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    pipe.store(ends[1], ordering: .relaxed)
-    let reader = SignalReader(descriptor: ends[0], action: action)
-    reader.start()
+    guard let ends = try? Pipe(), (try? DetachedThread.start { wait(on: ends.reading, action) }) != nil
+    else { return }
+    pipe.store(ends.writing, ordering: .relaxed)
     // Handlers do not survive an exec, so stages start with the usual effect of these signals.
     var handler = sigaction()
     unsafe handler.__sigaction_handler.sa_handler = { _ in
@@ -24,33 +21,12 @@ package enum StopSignals {
     handler.sa_flags = SA_RESTART
     for signal in [SIGINT, SIGTERM] { _ = unsafe sigaction(signal, &handler, nil) }
   }
-}
 
-/// Waits on the pipe's other end.
-private final class SignalReader: Sendable {
-  private let descriptor: Int32
-  private let action: @Sendable () -> Void
-
-  init(descriptor: Int32, action: @escaping @Sendable () -> Void) {
-    (self.descriptor, self.action) = (descriptor, action)
-  }
-
-  func start() {
-    var thread = pthread_t()
-    let context = unsafe Unmanaged.passRetained(self).toOpaque()
-    let status = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        unsafe context.map { unsafe Unmanaged<SignalReader>.fromOpaque($0).takeRetainedValue().read() }
-        return nil
-      }, context)
-    if status == 0 { _ = pthread_detach(thread) }
-  }
-
-  private func read() {
+  /// Calls `action` for each byte of the pipe.
+  private static func wait(on descriptor: Int32, _ action: () -> Void) {
     var byte: UInt8 = 0
     while true {
-      let count = unsafe Glibc.read(descriptor, &byte, 1)
+      let count = unsafe read(descriptor, &byte, 1)
       if count == 1 { action() } else if count == 0 || errno != EINTR { return }
     }
   }

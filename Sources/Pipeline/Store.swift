@@ -1,7 +1,6 @@
 package import Artifacts
 package import Failures
 import Glibc
-import JSON
 
 /// Where results are kept, by what they are and by what made them:
 ///
@@ -11,30 +10,63 @@ import JSON
 ///     tmp/KEY/            what its stage is writing; nothing there counts
 ///     logs/KEY.log        what its stage said
 ///     answers/KEY.json    what stages answered to questions; disposable
+///     damaged/            objects and records that were found damaged; nobody uses them again
+///     pins/DIGEST         what `gc` never removes
+///     in-use              the kernel's lock that keeps `gc` and runners apart
 ///
 /// Nothing is ever rewritten: objects and records appear by one rename, so any number of runners may share a store.
 package struct Store: Sendable {
   package let root: String
   package let memo: DigestMemo
+  /// Stores that are asked in turn for what this one does not have. Nothing is written to them, save to the first
+  /// by `push`.
+  package let upstream: [Store]
+  /// Whether this user may only read it. What is known can be used, nothing can be made.
+  package let isReadOnly: Bool
+
+  private static let directories = [
+    "objects", "actions", "locks", "tmp", "logs", "answers", "damaged", "pins",
+  ]
 
   /// - Throws: `Failure.io` when the directories cannot be made.
-  package init(_ root: String, memo: DigestMemo = .standard) throws(Failure) {
+  package init(
+    _ root: String, upstream: [Store] = [], memo: DigestMemo = .standard
+  ) throws(Failure) {
     self.root = try Files.absolute(root)
-    self.memo = memo
-    for directory in ["objects", "actions", "locks", "tmp", "logs", "answers"] {
-      try Files.makeDirectories("\(self.root)/\(directory)")
-    }
+    (self.memo, self.upstream) = (memo, upstream)
+    isReadOnly = Files.isDirectory("\(root)/objects") && !Files.isWritable("\(root)/objects")
+    if isReadOnly { return }
+    for directory in Self.directories { try Files.makeDirectories("\(self.root)/\(directory)") }
     if case .missing = try FileStatus("\(self.root)/.gitignore") {
       try AtomicFile.write("*\n", to: "\(self.root)/.gitignore")
     }
   }
 
-  func objectPath(_ digest: Digest) -> String { "\(root)/objects/\(digest)" }
+  /// Opens a store that must be there already.
+  ///
+  /// - Throws: `Failure.missingInput` when there is none.
+  package init(existing root: String, memo: DigestMemo = .standard) throws(Failure) {
+    guard Files.isDirectory("\(root)/objects"), Files.isDirectory("\(root)/actions") else {
+      throw Failure(
+        .missingInput, "there is no store at \(root)",
+        hint: "name one with --store or RANDLORA_STORE; a run makes one beside its pipeline file")
+    }
+    try self.init(root, memo: memo)
+  }
+
+  package func objectPath(_ digest: Digest) -> String { "\(root)/objects/\(digest)" }
   func recordPath(_ key: Digest) -> String { "\(root)/actions/\(key).json" }
   func lockPath(_ key: Digest) -> String { "\(root)/locks/\(key)" }
   func workPath(_ key: Digest) -> String { "\(root)/tmp/\(key)" }
   package func logPath(_ key: Digest) -> String { "\(root)/logs/\(key).log" }
   func answerPath(_ key: Digest) -> String { "\(root)/answers/\(key).json" }
+
+  /// What is wrong with wanting to make something here.
+  func refusal(of what: String) -> Failure {
+    Failure(
+      .io, "\(what) must be made, but the store \(root) may only be read",
+      hint: "set RANDLORA_STORE to a directory of your own, and RANDLORA_STORE_UPSTREAM to \(root) to use what it has")
+  }
 
   // MARK: - Records
 
@@ -49,21 +81,38 @@ package struct Store: Sendable {
     try AtomicFile.write(try record.bytes, to: recordPath(try record.preimage.key))
   }
 
-  /// Every readable record, in the order of their keys.
-  package func records() -> [ActionRecord] {
+  /// The keys under which there is a record, readable or not.
+  package var keys: [Digest] {
     ((try? Files.names(in: "\(root)/actions")) ?? []).compactMap { name in
-      name.hasSuffix(".json") ? Digest(hex: String(name.dropLast(5))).flatMap(record) : nil
+      name.hasSuffix(".json") ? Digest(hex: String(name.dropLast(5))) : nil
     }
   }
 
+  /// Every readable record, in the order of their keys.
+  package func records() -> [ActionRecord] { keys.compactMap(record) }
+
   // MARK: - Objects
 
-  /// An artifact of the store, checked.
+  /// The digests of the objects that are here, whole or not.
+  package var digests: [Digest] {
+    ((try? Files.names(in: "\(root)/objects")) ?? []).compactMap { Digest(hex: $0) }
+  }
+
+  /// An artifact of the store or of one upstream, checked.
   ///
   /// - Throws: `Failure` saying what is wrong with it.
   package func object(
     _ digest: Digest, verify: Artifact.Verification = .memoised
   ) throws(Failure) -> Artifact {
+    do throws(Failure) {
+      return try ownObject(digest, verify: verify)
+    } catch {
+      for store in upstream { if let artifact = try? store.object(digest, verify: verify) { return artifact } }
+      throw error
+    }
+  }
+
+  func ownObject(_ digest: Digest, verify: Artifact.Verification) throws(Failure) -> Artifact {
     let artifact = try Artifact.open(objectPath(digest), verify: verify, memo: memo)
     guard artifact.digest == digest else {
       throw Failure(.badData, "\(artifact.directory) holds the artifact \(artifact.digest) instead")
@@ -80,7 +129,7 @@ package struct Store: Sendable {
       guard [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else {
         throw Failure(.io, "cannot rename \(artifact.directory) to \(path): \(errorText())")
       }
-      if (try? object(artifact.digest)) != nil {
+      if (try? ownObject(artifact.digest, verify: .memoised)) != nil {
         Files.remove(artifact.directory)
         return artifact.digest
       }
@@ -90,51 +139,17 @@ package struct Store: Sendable {
     return artifact.digest
   }
 
-  /// Takes a damaged object out of the way, to be swept: nobody uses it again.
-  func quarantine(_ digest: Digest) {
-    let aside = "\(root)/tmp/damaged-\(digest)-\(UInt64.random(in: 0 ... .max))"
-    _ = unsafe rename(objectPath(digest), aside)
+  /// Takes a damaged object out of the way: nobody uses it again.
+  func quarantine(_ digest: Digest) { setAside(objectPath(digest)) }
+
+  func setAside(_ path: String) {
+    let place = "\(root)/damaged/\(Files.name(of: path))-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
+    _ = unsafe rename(path, place)
   }
 
-  // MARK: - Work in hand
-
-  /// The lock of a key, or nil when another process holds it.
-  func lock(_ key: Digest) throws(Failure) -> KeyLock? { try KeyLock.take(lockPath(key)) }
-
-  /// Who holds the lock of a key, as they wrote it down.
-  func holder(of key: Digest) -> String {
-    let bytes = (try? Files.contents(of: lockPath(key), limit: 1000)) ?? []
-    return bytes.isEmpty ? "another process" : String(decoding: bytes, as: UTF8.self)
-  }
-
-  /// A clean directory for the stage to write to. Only what an interrupted call left to go on from is kept.
-  func prepareWork(_ key: Digest) throws(Failure) {
-    let work = workPath(key)
-    for name in (try? Files.names(in: work)) ?? [] where name != "out.partial" {
-      Files.remove("\(work)/\(name)")
-    }
-    try Files.makeDirectories(work)
-  }
-
-  /// Ends the work on a key: the lock file goes while the lock is still held.
-  func finishWork(_ key: Digest, _ lock: KeyLock) {
-    withExtendedLifetime(lock) {
-      let names = (try? Files.names(in: workPath(key))) ?? []
-      if !names.contains("out.partial") { Files.remove(workPath(key)) }
-      _ = unsafe unlink(lockPath(key))
-    }
-  }
-
-  /// Removes what killed runners left behind: work whose lock is free. What an interrupted stage can go on from stays.
-  func sweep() {
-    for name in (try? Files.names(in: "\(root)/tmp")) ?? [] {
-      guard let key = Digest(hex: name) else {
-        Files.remove("\(root)/tmp/\(name)")
-        continue
-      }
-      guard let lock = try? lock(key) else { continue }
-      try? prepareWork(key)
-      finishWork(key, lock)
-    }
+  /// Notes that a result was used, for `gc`: the record first, so that it never outlives the object in its order.
+  func noteUse(of record: ActionRecord) {
+    guard !isReadOnly, let key = try? record.preimage.key else { return }
+    for path in [recordPath(key), objectPath(record.output)] { Files.touch(path, ifOlderThan: 3600) }
   }
 }

@@ -1,3 +1,4 @@
+import Artifacts
 import FoundationEssentials
 import Glibc
 package import JSON
@@ -6,12 +7,7 @@ package import JSON
 package enum RunEnvironment {
   /// The host and its processors.
   package static var host: JSONObject {
-    var name = [CChar](repeating: 0, count: 256)
-    _ = unsafe gethostname(&name, name.count - 1)
-    let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-    return [
-      "host": .string(String(decoding: bytes, as: UTF8.self)), "processors": .integer(usableProcessors),
-    ]
+    ["host": .string(Host.name), "processors": .integer(usableProcessors)]
   }
 
   /// The processor time that all threads have used so far, in seconds.

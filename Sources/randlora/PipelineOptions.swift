@@ -33,8 +33,7 @@ struct PipelineOptions: ParsableArguments {
 
   /// The store beside the pipeline file, or the one that the environment names.
   func store(_ pipeline: PipelineFile) throws(Failure) -> Store {
-    let named = Console.environment("RANDLORA_STORE").flatMap { $0.isEmpty ? nil : $0 }
-    return try Store(named ?? pipeline.storePath)
+    try StorePlace.open(StorePlace.named ?? pipeline.storePath)
   }
 
   /// Finds out what a run would do.

@@ -13,7 +13,8 @@ struct RunCommand: AsyncParsableCommand {
       from the latest state that is known. Ctrl-C lets the running stages finish their step and keep it; the same \
       command goes on from there. A second Ctrl-C stops at once.
 
-      Exits with 0, with 75 after an interruption, or as the first stage that failed did.
+      Exits with 0, with 75 after an interruption, with 69 where --no-wait found another runner at work, or as the \
+      first stage that failed did.
       """)
 
   @OptionGroup var options: PipelineOptions
@@ -29,6 +30,12 @@ struct RunCommand: AsyncParsableCommand {
   var keepGoing = false
   @Option(parsing: .singleValue, help: "Run this stage even if its result is known; may be repeated.")
   var force: [String] = []
+  @Flag(inversion: .prefixedNo, help: "Wait for another runner that is making the same; without it, exit with 69.")
+  var wait = true
+  @Option(help: "How known results are checked before use: memoised (by identity) or always (read in full).")
+  var verify: VerificationPolicy = .memoised
+  @Flag(help: "Copy the results to the upstream store as well (RANDLORA_STORE_UPSTREAM).")
+  var push = false
   @Flag(help: "Print what happens as JSON lines on standard output.")
   var json = false
   @Flag(name: [.short, .long], help: "Show failures and results only.")
@@ -53,8 +60,12 @@ struct RunCommand: AsyncParsableCommand {
     var runOptions = RunOptions()
     (runOptions.jobs, runOptions.cores) = (jobs, RunEnvironment.usableProcessors)
     (runOptions.keepGoing, runOptions.dryRun, runOptions.forced) = (keepGoing, dryRun, Set(force))
+    (runOptions.waits, runOptions.verification, runOptions.pushes) = (wait, verify.verification, push)
     let display = RunDisplay(json: json, quiet: quiet, dryRun: dryRun)
     let store = try options.store(pipeline)
+    if push, store.upstream.isEmpty {
+      throw Failure(.usage, "--push: there is no upstream store", hint: "name one with RANDLORA_STORE_UPSTREAM")
+    }
     let build = try Build(
       directory: pipeline.directory, store: store,
       processes: LocalProcesses(siblings: SiblingProgram.directory), options: runOptions, report: display.show
@@ -63,7 +74,7 @@ struct RunCommand: AsyncParsableCommand {
     let summary = try await build.run(selection)
     let report = try RunReport(title: Files.name(of: options.file), summary, in: store)
     display.end(summary, report)
-    if !dryRun { try publish(report, to: store, display) }
+    if !dryRun, !store.isReadOnly { try publish(report, to: store, display) }
     if summary.exitCode != 0 { throw ExitCode(summary.exitCode) }
   }
 }

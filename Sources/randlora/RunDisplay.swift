@@ -64,6 +64,8 @@ final class RunDisplay: Sendable {
   private func line(_ event: RunEvent, _ state: inout State) -> String? {
     switch event {
     case .wouldRun(let label, let reasons): return "would run \(label): \(text(reasons))"
+    case .fetched(let label, _): return "fetched   \(label) from upstream"
+    case .pushed(let label, _, let place): return "pushed    \(label) to \(place)"
     case .waiting(let label, let holder): return "waiting   \(label): \(holder) is making it"
     case .started(let label, let reasons):
       return form == .plain ? "running   \(label): \(text(reasons))" : nil

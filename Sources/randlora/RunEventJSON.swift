@@ -10,6 +10,10 @@ extension RunEvent {
   var json: JSONObject {
     switch self {
     case .reused(let label, let digest): return Self.object("reused", label, ["output": .string(digest.hex)])
+    case .fetched(let label, let digest):
+      return Self.object("fetched", label, ["output": .string(digest.hex)])
+    case .pushed(let label, let digest, let place):
+      return Self.object("pushed", label, ["output": .string(digest.hex), "to": .string(place)])
     case .wouldRun(let label, let reasons):
       return Self.object("would-run", label, ["reasons": Self.json(reasons)])
     case .waiting(let label, let holder): return Self.object("waiting", label, ["holder": .string(holder)])

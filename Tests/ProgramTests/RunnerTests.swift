@@ -3,6 +3,28 @@ import JSON
 import TestSupport
 import Testing
 
+private func children(of process: Int32) -> [Int32] {
+  let path = "/proc/\(process)/task"
+  let threads = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  let lists = threads.compactMap { try? String(contentsOfFile: "\(path)/\($0)/children", encoding: .utf8) }
+  return lists.flatMap { $0.split(separator: " ").compactMap { Int32($0) } }
+}
+
+/// How many processes of a group there are, zombies left out.
+private func living(of group: Int32) -> Int {
+  let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+  return names.filter { name in
+    let status = Int32(name) == nil ? nil : try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8)
+    // "4711 (the name) S 1 4711 …"
+    let fields = status?.split(separator: ")").last?.split(separator: " ") ?? []
+    return fields.count > 2 && fields[0] != "Z" && Int32(fields[2]) == group
+  }.count
+}
+
+private func commandLine(of process: Int32) -> String {
+  String(decoding: FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data(), as: UTF8.self)
+}
+
 /// A pipeline whose only stage is a shell script: `--describe` is all that it takes.
 private struct ShellPipeline {
   let sandbox: Sandbox
@@ -144,12 +166,32 @@ private struct ShellPipeline {
   #expect(try pipeline.names(".randlora/actions") == [])
 }
 
+@Test func `a stage and its children die with their runner`() throws {
+  let pipeline = try ShellPipeline("echo $$ > id; touch started; sleep 300 & sleep 300")
+  let runner = try pipeline.start("run", "pipeline.yaml")
+  try pipeline.wait(for: "started")
+  let group = try #require(Int32(String(decoding: pipeline.sandbox.read("id").dropLast(), as: UTF8.self)))
+  #expect(living(of: group) >= 3)
+  kill(runner.processIdentifier, SIGKILL)
+  runner.waitUntilExit()
+  for _ in 0..<200 where living(of: group) > 0 { usleep(50_000) }
+  #expect(living(of: group) == 0)
+}
+
 @Test func `a killed runner leaves nothing that counts, and the next run waits for its orphan`() throws {
   let pipeline = try ShellPipeline("touch started; while [ ! -e go ]; do sleep 0.05; done")
   let runner = try pipeline.start("run", "pipeline.yaml")
   try pipeline.wait(for: "started")
+  let guardian = try #require(children(of: runner.processIdentifier).first { commandLine(of: $0).contains("trap") })
+  kill(guardian, SIGKILL)  // or it would kill the stage
   kill(runner.processIdentifier, SIGKILL)
   runner.waitUntilExit()
+  let refused = try pipeline.run("run", "pipeline.yaml", "--no-wait")
+  #expect(refused.code == 69)
+  let holder = "error: counted: process \(runner.processIdentifier) on "
+  #expect(refused.errors.contains(holder), "\(refused.errors)")
+  #expect(refused.errors.contains(" (for 'counted', since 20"))
+  #expect(refused.errors.contains(") is making it\nhint: run again later, or leave out --no-wait to wait for it"))
   let next = try pipeline.start("run", "pipeline.yaml")
   usleep(500_000)
   #expect(next.isRunning)

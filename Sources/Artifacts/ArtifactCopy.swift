@@ -1,0 +1,75 @@
+package import Failures
+import Glibc
+
+/// Copies of artifacts. None is ever a link to the original, so that writing to the one cannot change the other.
+extension Artifact {
+  package enum CopyForm: Sendable {
+    /// Checked, on the disk and read-only, as a stage leaves it.
+    case sealed
+    /// For people, who may change it.
+    case writable
+  }
+
+  /// Copies the artifact to a place where there is none yet, an older one, or the same one damaged.
+  ///
+  /// Where the file system can, the copy shares its blocks with the original until one of them is written to.
+  ///
+  /// - Returns: false when the same artifact is there already.
+  /// - Throws: `Failure.outputExists` when something else than an artifact lies there; `Failure.badData` when what
+  ///   was copied is damaged.
+  package func copy(
+    to destination: String, as form: CopyForm, memo: DigestMemo = .standard
+  ) throws(Failure) -> Bool {
+    try Publication.refuseForeign(destination)
+    PrivateSibling.sweep(beside: destination)
+    if let there = try? Artifact.open(destination, memo: memo), there.digest == digest { return false }
+    try Files.makeDirectories(Files.parent(of: destination))
+    let sibling = try PrivateSibling.directory(beside: destination)
+    defer { withExtendedLifetime(sibling) {} }
+    try copyFiles(to: sibling.path)
+    if form == .sealed {
+      let copy = try Artifact.open(sibling.path, verify: .always, memo: memo)
+      guard copy.digest == digest else { throw damaged(directory, "changed while it was copied") }
+      try Files.settle(sibling.path)
+    }
+    _ = try Publication(directory: sibling.path, manifest: manifest, memo: memo)
+      .place(at: destination, replacing: true)
+    return true
+  }
+
+  private func copyFiles(to copy: String) throws(Failure) {
+    for file in try Files.tree(directory) {
+      try Files.makeDirectories(Files.parent(of: copy + "/" + file))
+      try Files.clone(directory + "/" + file, to: copy + "/" + file)
+    }
+  }
+}
+
+extension Files {
+  /// The kernel's FICLONE.
+  private static let cloneRequest: UInt = 0x4004_9409
+
+  /// Copies a file to a new one; the two share their blocks where the file system can do that.
+  package static func clone(_ source: String, to path: String) throws(Failure) {
+    let input = try OpenFile(reading: source)
+    let output = try OpenFile(creating: path)
+    if ioctl(output.descriptor, cloneRequest, input.descriptor) == 0 { return }
+    try input.readAll { bytes throws(Failure) in try output.write(Array(bytes)) }
+  }
+
+  /// Takes away the permission to write from all files of a directory (directories keep it, so that `rm -r` works)
+  /// and waits until everything is on the disk.
+  static func settle(_ directory: String) throws(Failure) {
+    var directories: Set<String> = [directory]
+    for file in try tree(directory) {
+      let path = directory + "/" + file
+      guard unsafe chmod(path, 0o444) == 0 else {
+        throw Failure(.io, "cannot make \(path) read-only: \(errorText())")
+      }
+      try sync(path)
+      var parent = parent(of: path)
+      while directories.insert(parent).inserted { parent = Files.parent(of: parent) }
+    }
+    for directory in directories { try sync(directory) }
+  }
+}
