@@ -9,6 +9,10 @@ package struct Outcome {
   package let output: String
   package let errors: String
 
+  package init(code: Int32, signal: Int32?, output: String, errors: String) {
+    (self.code, self.signal, self.output, self.errors) = (code, signal, output, errors)
+  }
+
   /// The JSON that was printed on standard output.
   package func json() throws -> JSON { try JSONDocument(output, source: "standard output").root }
 }

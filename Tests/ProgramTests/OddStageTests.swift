@@ -1,0 +1,63 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Test func `what a stage leaves running is ended with it`() throws {
+  let pipeline = try ShellPipeline("(sleep 1; echo late >> calls; sleep 300) & echo $! > child")
+  let outcome = try pipeline.run("run", "pipeline.yaml")
+  #expect(outcome.code == 0, "\(outcome.errors)")
+  usleep(1_500_000)
+  #expect(try pipeline.sandbox.read("calls") == Data("ran\n".utf8))
+}
+
+@Test func `a child in a session of its own holds nothing up`() throws {
+  let pipeline = try ShellPipeline("setsid sleep 5 & echo $! > child")
+  let start = Date()
+  #expect(try pipeline.run("run", "pipeline.yaml").code == 0)
+  #expect(try pipeline.run("run", "pipeline.yaml", "--force", "counted", "--no-wait").code == 0)
+  #expect(Date().timeIntervalSince(start) < 5)
+}
+
+@Test func `a stage that prints without end fills neither memory nor disk`() throws {
+  let pipeline = try ShellPipeline(
+    "line=$(printf '%4000s' x); yes \"$line\" | head -c 1000000000; echo; echo done; echo 'last words' >&2; exit 1")
+  let runner = try pipeline.sandbox.start(
+    "randlora", ["run", "pipeline.yaml"], environment: pipeline.environment, dataLimit: 400_000)
+  let outcome = try runner.outcome()
+  #expect(outcome.code == 1)
+  #expect(outcome.errors.contains("  | done\n  | last words\n"), "\(outcome.errors.suffix(500))")
+  let log = try #require(try pipeline.names(".randlora/logs").first)
+  let text = try pipeline.sandbox.read(".randlora/logs/" + log)
+  #expect(text.count < 65 << 20)
+  let end = String(decoding: text.suffix(100), as: UTF8.self)
+  #expect(end.hasSuffix("\n(the log is full: what follows is not kept)\n"), "\(end)")
+}
+
+@Test func `a stage that writes to what it reads is not believed`() throws {
+  let sandbox = try ShellPipeline().sandbox
+  try sandbox.write(
+    """
+    stages:
+      counted: {stage: count-words, with: {text: words.txt}}
+      second: {stage: spoil, base: counted, with: {text: words.txt}}
+
+    """, to: "pipeline.yaml")
+  let script = String(decoding: try sandbox.read("bin/count-words"), as: UTF8.self)
+  let spoiling = script.replacingOccurrences(of: "count-words", with: "spoil")
+    .replacingOccurrences(
+      of: "\"inputs\":[]", with: #""inputs":[{"role":"base","kinds":["base"],"required":true}]"#)
+    .replacingOccurrences(of: "--output) output", with: "--base) base=$2; shift ;; --output) output")
+    .replacingOccurrences(of: "mkdir \"$output.new\"", with: "chmod +w $base/count; echo 7 > $base/count; mkdir \"$output.new\"")
+  try sandbox.write(spoiling, to: "bin/spoil")
+  try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: sandbox.path("bin/spoil"))
+  let environment = ["PATH": sandbox.path("bin") + ":/usr/bin:/bin"]
+  let outcome = try sandbox.run("randlora", ["run", "pipeline.yaml"], environment: environment)
+  #expect(outcome.code == 65)
+  #expect(outcome.errors.contains("/count changed while the stage ran, so its result is not kept"), "\(outcome.errors)")
+  #expect(try FileManager.default.contentsOfDirectory(atPath: sandbox.path(".randlora/actions")).count == 1)
+  // The spoilt input is found, put aside and made again.
+  let again = try sandbox.run("randlora", ["run", "pipeline.yaml", "counted"], environment: environment)
+  #expect(again.code == 0)
+  #expect(again.errors.contains("its result "), "\(again.errors)")
+  #expect(try FileManager.default.contentsOfDirectory(atPath: sandbox.path(".randlora/damaged")).count == 1)
+}
