@@ -12,7 +12,7 @@ package final class ActiveAdapter: Sendable {
   /// - Parameters:
   ///   - plan: how many tokens will share one set of parameters.
   ///   - training: whether gradients are wanted.
-  ///   - frozen: the weight of a module, for updates to be folded into; it goes unused in training with dropout.
+  ///   - frozen: the weight of a module, to be kept as one with its update; it goes unused in training with dropout.
   package init(
     _ adapter: Adapter, plan: UpdatePlan, training: Bool, frozen: ((LinearModule) -> Weight)? = nil
   ) {
@@ -21,18 +21,16 @@ package final class ActiveAdapter: Sendable {
     self.gradient = gradient
     var updates: [LinearUpdate] = []
     var refreshers: [RandLoRAUpdate] = []
+    let parts = BasisParts(adapter)
     let folds = !training || adapter.configuration.dropout == 0
     for (index, module) in adapter.layout.modules.enumerated() {
-      switch adapter.configuration.method {
-      case .lora:
-        updates.append(LinearUpdate(index: index, form: .factors(adapter.lowRank(index, gradient: gradient))))
-      case .randlora:
-        guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
+      if let parts {
         let update = RandLoRAUpdate(
-          adapter, bases: bases, module: index, plan: plan, training: training,
-          frozen: folds ? frozen?(module) : nil)
+          adapter, parts: parts, module: index, plan: plan, training: training, frozen: folds ? frozen?(module) : nil)
         updates.append(LinearUpdate(index: index, form: update.form))
         refreshers.append(update)
+      } else {
+        updates.append(LinearUpdate(index: index, form: .factors(adapter.lowRank(index, gradient: gradient))))
       }
     }
     self.updates = updates
@@ -55,21 +53,17 @@ package final class ActiveAdapter: Sendable {
 
   /// ΔW (out, in) of one module.
   package static func deltaWeight(of adapter: Adapter, module index: Int) -> Tensor {
-    let module = adapter.layout.modules[index]
-    switch adapter.configuration.method {
-    case .lora:
-      let factors = adapter.lowRank(index, gradient: nil)
-      let delta = Tensor(module.outFeatures, module.inFeatures)
-      MatMul.multiply(factors.second, factors.first, into: Matrix(delta), alpha: factors.scaling)
-      return delta
-    case .randlora:
-      guard let bases = adapter.bases else { preconditionFailure("a RandLoRA adapter has bases") }
-      let update = RandLoRAUpdate(
-        adapter, bases: bases, module: index, plan: .delta, training: false, frozen: nil)
+    if let parts = BasisParts(adapter) {
+      let update = RandLoRAUpdate(adapter, parts: parts, module: index, plan: .delta, training: false, frozen: nil)
       update.refresh(adapter)
       guard case .delta(let delta) = update.form else { preconditionFailure("planned as a delta weight") }
       return delta.weight
     }
+    let module = adapter.layout.modules[index]
+    let factors = adapter.lowRank(index, gradient: nil)
+    let delta = Tensor(module.outFeatures, module.inFeatures)
+    MatMul.multiply(factors.second, factors.first, into: Matrix(delta), alpha: factors.scaling)
+    return delta
   }
 }
 

@@ -1,21 +1,16 @@
 package import Tensor
 
-/// What an adapter adds to one linear layer, under parameters that stay fixed for some micro-batches:
-/// `y += update(dropout(x))`, forward and backward.
+/// A linear layer's product while an adapter is at work on it, under parameters that stay fixed for some
+/// micro-batches: `y = x · Wᵀ + update(dropout(x))`, forward and backward.
 ///
 /// Two forms serve both methods. As *two factors*, `ΔW = s · second · first`: LoRA's B·A, or RandLoRA's bases and
 /// scaled bases. As a *delta weight*, ΔW itself, formed once and used by every token: cheaper for RandLoRA as soon
-/// as an optimiser step has more than a few hundred tokens (`UpdatePlan`). Without dropout both see the same input,
-/// so ΔW is folded into the frozen weight and costs the forward pass nothing.
+/// as an optimiser step has more than a few hundred tokens (`UpdatePlan`). ΔW is folded into the frozen weight and
+/// costs no product of its own; what dropout drops is taken off again (`DroppedEntries`).
 package final class LinearUpdate: Sendable {
   /// Which linear layer this is, as dropout is keyed by it.
   package let index: Int
   let form: Form
-
-  /// Whether the update stands for the whole layer, its frozen weight included.
-  package var includesWeight: Bool {
-    if case .delta(let delta) = form { delta.frozen != nil } else { false }
-  }
 
   enum Form: Sendable {
     case delta(DeltaWeight)
@@ -27,16 +22,19 @@ package final class LinearUpdate: Sendable {
     self.form = form
   }
 
-  /// Adds the update's output to `y`.
+  /// The layer's product, frozen weight and update together.
   /// - Parameters:
   ///   - x: (T, in)
-  ///   - y: (T, out)
+  ///   - weight: W (out, in)
+  ///   - y: (T, out), overwritten.
   ///   - dropout: nil outside training.
-  package func forward(_ x: Tensor, into y: Tensor, rows: Rows, dropout: Dropout?) {
-    let x = dropped(x, rows: rows, dropout: dropout)
+  package func forward(_ x: Tensor, through weight: Weight, into y: Tensor, rows: Rows, dropout: Dropout?) {
     switch form {
-    case .delta(let delta): delta.forward(x, into: y, tokens: rows.tokens)
-    case .factors(let factors): factors.forward(x, into: y, tokens: rows.tokens)
+    case .delta(let delta):
+      delta.forward(x, through: weight, into: y, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
+    case .factors(let factors):
+      weight.forward(x, into: y, tokens: rows.tokens)
+      factors.forward(kept(x, rows, dropout), into: y, tokens: rows.tokens)
     }
   }
 
@@ -45,19 +43,26 @@ package final class LinearUpdate: Sendable {
   ///   - dY: (T, out)
   ///   - x: (T, in), the same as in the forward pass.
   ///   - dX: (T, in), or nil when nothing below needs it.
-  package func backward(dY: Tensor, x: Tensor, into dX: Tensor?, rows: Rows, dropout: Dropout?) {
-    let kept = dropped(x, rows: rows, dropout: dropout)
-    let target = dX.map { dropout == nil ? $0 : Tensor(shape: $0.shape) }
+  package func backward(
+    dY: Tensor, x: Tensor, through weight: Weight, into dX: Tensor?, rows: Rows, dropout: Dropout?
+  ) {
     switch form {
-    case .delta(let delta): delta.backward(dY: dY, x: kept, into: target, tokens: rows.tokens)
-    case .factors(let factors): factors.backward(dY: dY, x: kept, into: target, tokens: rows.tokens)
-    }
-    if let dropout, let target, let dX {
-      dropout.backward(target, into: dX, rows: rows, module: index)
+    case .delta(let delta):
+      delta.backward(
+        dY: dY, x: x, through: weight, into: dX, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
+    case .factors(let factors):
+      if let dX { weight.backward(dY, into: dX, tokens: rows.tokens) }
+      let target = dX.map { dropout == nil ? $0 : Tensor(shape: $0.shape) }
+      factors.backward(dY: dY, x: kept(x, rows, dropout), into: target, tokens: rows.tokens)
+      if let dropout, let target, let dX { dropout.backward(target, into: dX, rows: rows, module: index) }
     }
   }
 
-  private func dropped(_ x: Tensor, rows: Rows, dropout: Dropout?) -> Tensor {
+  private func dropped(_ x: Tensor, _ rows: Rows, _ dropout: Dropout?) -> DroppedEntries? {
+    dropout?.dropped(rows, width: x.count / max(1, rows.tokens), module: index)
+  }
+
+  private func kept(_ x: Tensor, _ rows: Rows, _ dropout: Dropout?) -> Tensor {
     guard let dropout else { return x }
     let result = Tensor(shape: x.shape)
     dropout.forward(x, into: result, rows: rows, module: index)
@@ -73,20 +78,34 @@ struct DeltaWeight: Sendable {
   /// The gradient of ΔW, added up over the micro-batches of an optimiser step; nil outside training.
   let gradient: Tensor?
 
-  func forward(_ x: Tensor, into y: Tensor, tokens T: Int) {
-    let w = Matrix(weight)
-    MatMul.multiply(
-      Matrix(x, rows: T, columns: w.columns), w.transposed, into: Matrix(y, rows: T, columns: w.rows), beta: 1)
+  /// - Precondition: without `frozen` where anything is dropped.
+  func forward(_ x: Tensor, through layer: Weight, into y: Tensor, tokens T: Int, dropped: DroppedEntries?) {
+    if frozen != nil {
+      let w = Matrix(weight)
+      MatMul.multiply(
+        Matrix(x, rows: T, columns: w.columns), w.transposed, into: Matrix(y, rows: T, columns: w.rows))
+    } else {
+      layer.forward(x, plus: Weight.Delta(weight, factor: dropped?.scale ?? 1), into: y, tokens: T)
+      dropped?.subtract(x, times: weight, from: y)
+    }
   }
 
-  func backward(dY: Tensor, x: Tensor, into dX: Tensor?, tokens T: Int) {
+  func backward(
+    dY: Tensor, x: Tensor, through layer: Weight, into dX: Tensor?, tokens T: Int, dropped: DroppedEntries?
+  ) {
     let w = Matrix(weight)
-    let dY = Matrix(dY, rows: T, columns: w.rows)
     if let gradient {
-      MatMul.multiply(dY.transposed, Matrix(x, rows: T, columns: w.columns), into: Matrix(gradient), beta: 1)
+      MatMul.multiply(
+        Matrix(dY, rows: T, columns: w.rows).transposed, Matrix(dropped?.kept(x) ?? x, rows: T, columns: w.columns),
+        into: Matrix(gradient), beta: 1)
     }
-    if let dX {
-      MatMul.multiply(dY, w, into: Matrix(dX, rows: T, columns: w.columns), beta: 1)
+    guard let dX else { return }
+    if frozen != nil {
+      MatMul.multiply(
+        Matrix(dY, rows: T, columns: w.rows), w, into: Matrix(dX, rows: T, columns: w.columns), beta: 1)
+    } else {
+      layer.backward(dY, plus: Weight.Delta(weight, factor: dropped?.scale ?? 1), into: dX, tokens: T)
+      dropped?.subtractGradient(dY, times: weight, from: dX)
     }
   }
 }

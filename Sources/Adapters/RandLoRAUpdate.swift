@@ -12,15 +12,17 @@ struct RandLoRAUpdate: Sendable {
   private let scaling: Float
   private let a: Tensor
   /// B[:mx, :n] as (mx, k).
-  private let b: Matrix
+  private let b: Basis
   /// The scaled bases (k, mn) and their gradient, kept only where every token multiplies with them.
   private let kept: (scaled: Tensor, gradient: Tensor?)?
   /// Whether in ≤ out, so that the scaled rows face the input.
   private let facesInput: Bool
 
-  /// - Parameter frozen: the layer's own weight, to fold ΔW into; nil to keep them apart.
+  /// - Parameters:
+  ///   - parts: of the bases, which modules of one shape share.
+  ///   - frozen: the layer's own weight, to keep as one with ΔW; nil to keep them apart.
   init(
-    _ adapter: Adapter, bases: Bases, module index: Int, plan: UpdatePlan, training: Bool, frozen: Weight?
+    _ adapter: Adapter, parts: BasisParts, module index: Int, plan: UpdatePlan, training: Bool, frozen: Weight?
   ) {
     let linear = adapter.layout.modules[index]
     let width = min(linear.outFeatures, linear.inFeatures)
@@ -30,14 +32,10 @@ struct RandLoRAUpdate: Sendable {
     module = index
     scaledBases = ScaledBases(rank: rank, bases: n, width: width)
     scaling = Float(adapter.configuration.scaling)
-    a = bases.a
-    b = Matrix(
-      bases.b, rows: max(linear.outFeatures, linear.inFeatures), columns: inner,
-      stride: bases.b.shape[1] * bases.b.shape[2])
+    a = parts.bases.a
+    b = parts.basis(for: linear)
     facesInput = linear.inFeatures <= linear.outFeatures
-    if plan.formsDelta(
-      outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner, folded: frozen != nil)
-    {
+    if plan.formsDelta(outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner) {
       let shape = [linear.outFeatures, linear.inFeatures]
       form = .delta(
         DeltaWeight(
@@ -51,9 +49,9 @@ struct RandLoRAUpdate: Sendable {
       let gradient = scaledGradient.map { Matrix($0) }
       form = .factors(
         facesInput
-          ? TwoFactors(scaling: scaling, first: trained, second: b, firstGradient: gradient, secondGradient: nil)
+          ? TwoFactors(scaling: scaling, first: trained, second: b.dense, firstGradient: gradient, secondGradient: nil)
           : TwoFactors(
-            scaling: scaling, first: b.transposed, second: trained.transposed, firstGradient: nil,
+            scaling: scaling, first: b.dense.transposed, second: trained.transposed, firstGradient: nil,
             secondGradient: gradient?.transposed))
     }
   }
@@ -68,8 +66,8 @@ struct RandLoRAUpdate: Sendable {
     if case .delta(let delta) = form {
       let target = Matrix(delta.weight)
       delta.frozen?.widen(into: delta.weight)
-      MatMul.multiply(
-        b, Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling,
+      b.multiply(
+        Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling,
         beta: delta.frozen == nil ? 0 : 1)
       delta.gradient?.fill(with: 0)
     }
@@ -80,7 +78,7 @@ struct RandLoRAUpdate: Sendable {
     let scaledGradient = kept?.gradient ?? emptyScaled
     if case .delta(let delta) = form, let deltaGradient = delta.gradient {
       let dD = facesInput ? Matrix(deltaGradient) : Matrix(deltaGradient).transposed
-      MatMul.multiply(b.transposed, dD, into: Matrix(scaledGradient), alpha: scaling)
+      b.multiplyTransposed(dD, into: Matrix(scaledGradient), alpha: scaling)
     }
     scaledBases.backward(
       dScaled: scaledGradient, a: a, parameters: adapter.parameters,

@@ -14,10 +14,9 @@ package struct UpdatePlan: Sendable {
   /// Whether forming ΔW once is cheaper than multiplying every token with both factors of RandLoRA.
   ///
   /// Multiplications an optimiser step, for inner size k = n·r: with ΔW, 2·k·m·M to form and project it and T·m·M for
-  /// its gradient, with 2·T·m·M more to use it unless it is folded; with the factors, T·k·(3·in + 2·out).
-  func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int, folded: Bool) -> Bool {
+  /// its gradient; with the factors, T·k·(3·in + 2·out).
+  func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int) -> Bool {
     guard let tokens else { return true }
-    let delta = 2 * k * out * `in` + (folded ? 1 : 3) * tokens * out * `in`
-    return delta <= tokens * k * (3 * `in` + 2 * out)
+    return (2 * k + tokens) * out * `in` <= tokens * k * (3 * `in` + 2 * out)
   }
 }

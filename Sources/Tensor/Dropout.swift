@@ -14,7 +14,7 @@ package struct Dropout: Sendable {
     self.step = step
   }
 
-  private func rule(_ module: Int) -> rl_dropout {
+  func rule(_ module: Int) -> rl_dropout {
     rl_dropout(
       seed: seed, step: step, module: UInt32(truncatingIfNeeded: module),
       threshold: UInt32((probability * 4_294_967_296).rounded()), scale: Float(1 / (1 - probability)))

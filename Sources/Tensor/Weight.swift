@@ -1,3 +1,5 @@
+import CKernels
+
 /// A frozen weight (out, in) of a linear layer or an embedding, left in its file's type, or quantized, and widened
 /// to float32 panel by panel just before use.
 package struct Weight: Sendable {
@@ -77,36 +79,46 @@ package struct Weight: Sendable {
     return result
   }
 
-  /// `y = x · Wᵀ (+ y)`
+  /// What is folded into a weight before it is multiplied: `factor · tensor`, (out, in).
+  package struct Delta: Sendable {
+    let tensor: Tensor
+    let factor: Float
+
+    package init(_ tensor: Tensor, factor: Float) {
+      self.tensor = tensor
+      self.factor = factor
+    }
+  }
+
+  /// `y = x · (W + delta)ᵀ`
   /// - Parameters:
   ///   - x: (T, in)
   ///   - y: (T, out)
-  ///   - accumulate: whether the product is added to what `y` holds.
-  package func forward(_ x: Tensor, into y: Tensor, tokens T: Int, accumulate: Bool = false) {
+  package func forward(_ x: Tensor, plus delta: Delta? = nil, into y: Tensor, tokens T: Int) {
     precondition(x.count >= T * columns && y.count >= T * rows)
     let inputs = columns, outputs = rows
     Parallel.forEachRange(of: outputs, by: Self.panel) { out in
-      unsafe withPanel(out.lowerBound * inputs, out.count * inputs) { panel in
+      unsafe withPanel(out.lowerBound * inputs, out.count * inputs, plus: delta) { panel in
         unsafe MatMul.gemm(
           rows: T, columns: out.count, inner: inputs, alpha: 1,
           a: x.pointer, aStride: inputs, aTransposed: false,
           b: panel, bStride: inputs, bTransposed: true,
-          beta: accumulate ? 1 : 0, c: y.pointer + out.lowerBound, cStride: outputs)
+          beta: 0, c: y.pointer + out.lowerBound, cStride: outputs)
       }
     }
   }
 
-  /// `dX += dY · W`
+  /// `dX += dY · (W + delta)`
   /// - Parameters:
   ///   - dY: (T, out)
   ///   - dX: (T, in)
-  package func backward(_ dY: Tensor, into dX: Tensor, tokens T: Int) {
+  package func backward(_ dY: Tensor, plus delta: Delta? = nil, into dX: Tensor, tokens T: Int) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
     let inputs = columns, outputs = rows
     Parallel.forEachRange(of: inputs, by: Self.panel) { columns in
       for start in stride(from: 0, to: outputs, by: Self.depth) {
         let rows = start..<min(start + Self.depth, outputs)
-        unsafe withTile(rows, columns) { tile, stride in
+        unsafe withTile(rows, columns, plus: delta) { tile, stride in
           unsafe MatMul.gemm(
             rows: T, columns: columns.count, inner: rows.count, alpha: 1,
             a: dY.pointer + start, aStride: outputs, aTransposed: false,
@@ -125,14 +137,16 @@ package struct Weight: Sendable {
     }
   }
 
-  /// The elements as float32: in place when they are, else widened into scratch memory.
-  private func withPanel(_ offset: Int, _ count: Int, _ body: (UnsafePointer<Float>) -> Void) {
-    if let floats = unsafe floatsInPlace {
+  /// The elements as float32: in place when they are and nothing is added, else widened into scratch memory.
+  private func withPanel(
+    _ offset: Int, _ count: Int, plus delta: Delta?, _ body: (UnsafePointer<Float>) -> Void
+  ) {
+    if delta == nil, let floats = unsafe floatsInPlace {
       unsafe body(floats + offset)
     } else {
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scratch in
         guard let base = scratch.baseAddress else { return }
-        unsafe widen(offset, count, into: base)
+        unsafe widen(offset, count, plus: delta, into: base)
         unsafe body(base)
       }
     }
@@ -140,19 +154,27 @@ package struct Weight: Sendable {
 
   /// Some columns of some rows as float32, and the floats from one row to the next.
   private func withTile(
-    _ rows: Range<Int>, _ range: Range<Int>, _ body: (UnsafePointer<Float>, Int) -> Void
+    _ rows: Range<Int>, _ range: Range<Int>, plus delta: Delta?, _ body: (UnsafePointer<Float>, Int) -> Void
   ) {
     let start = rows.lowerBound * columns + range.lowerBound
-    if let floats = unsafe floatsInPlace {
+    if delta == nil, let floats = unsafe floatsInPlace {
       unsafe body(floats + start, columns)
     } else {
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * range.count) { scratch in
         guard let base = scratch.baseAddress else { return }
         for row in 0..<rows.count {
-          unsafe widen(start + row * columns, range.count, into: base + row * range.count)
+          unsafe widen(start + row * columns, range.count, plus: delta, into: base + row * range.count)
         }
         unsafe body(base, range.count)
       }
+    }
+  }
+
+  private func widen(_ offset: Int, _ count: Int, plus delta: Delta?, into destination: UnsafeMutablePointer<Float>) {
+    unsafe widen(offset, count, into: destination)
+    if let delta {
+      precondition(delta.tensor.count == self.count)
+      unsafe rl_multiply_add(count, delta.factor, delta.tensor.pointer + offset, destination)
     }
   }
 }

@@ -27,10 +27,12 @@ struct Linear: Sendable {
   func forward(_ x: Tensor, pass: Pass) -> Tensor {
     let T = pass.rows.tokens
     let y = Tensor(T, weight.rows)
-    let update = pass.updates[slot]
-    if update?.includesWeight != true { weight.forward(x, into: y, tokens: T) }
+    if let update = pass.updates[slot] {
+      update.forward(x, through: weight, into: y, rows: pass.rows, dropout: pass.dropout)
+    } else {
+      weight.forward(x, into: y, tokens: T)
+    }
     if let bias { y.add(bias: bias, tokens: T) }
-    update?.forward(x, into: y, rows: pass.rows, dropout: pass.dropout)
     return y
   }
 
@@ -40,9 +42,11 @@ struct Linear: Sendable {
   ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
   ///   - dX: (T, in), or nil when nothing below needs it.
   func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, pass: Pass) {
-    let update = pass.updates[slot]
-    if let dX, update?.includesWeight != true { weight.backward(dY, into: dX, tokens: pass.rows.tokens) }
-    update?.backward(dY: dY, x: x(), into: dX, rows: pass.rows, dropout: pass.dropout)
+    if let update = pass.updates[slot] {
+      update.backward(dY: dY, x: x(), through: weight, into: dX, rows: pass.rows, dropout: pass.dropout)
+    } else if let dX {
+      weight.backward(dY, into: dX, tokens: pass.rows.tokens)
+    }
   }
 
   /// Whether a backward pass has anything to do here.

@@ -15,7 +15,7 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 1, inputs: [.required("base", .base), .required("checkpoint", .checkpoint)],
+    name: "merge", revision: 2, inputs: [.required("base", .base), .required("checkpoint", .checkpoint)],
     output: .model,
     parameters: [
       .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),

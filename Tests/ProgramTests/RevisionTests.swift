@@ -20,7 +20,7 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "4c90185d6ca6262278790ecad2b9751ead7c44f6b4ad50b710a02da092517b2b"
   ),
   (
-    "merge", 1, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
+    "merge", 2, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
     "00f884386722833f906632a987ae2e8ecdff999232576d80003f57868cab0589"
   ),
   (

@@ -63,7 +63,8 @@ import Testing
 @Suite(.serialized) struct ThreadTests {
   @Test func bitsDoNotDependOnTheNumberOfThreads() {
     let a = random(517, 130, seed: 10), b = random(130, 600, seed: 11)
-    let w = Weight(stored(random(530, 130, seed: 12), as: .bf16))
+    let delta = random(530, 130, seed: 12)
+    let w = Weight(stored(delta, as: .bf16))
     func results(threads: Int) -> [[Float]] {
       Parallel.threads = threads
       defer { Parallel.threads = 1 }
@@ -71,7 +72,11 @@ import Testing
       MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(c))
       w.forward(a, into: y, tokens: 517)
       w.backward(y, into: dX, tokens: 517)
-      return [c.array, y.array, dX.array]
+      let dropped = Dropout(probability: 0.1, seed: 1, step: 2).dropped(
+        Rows(lengths: [300, 217]), width: 130, module: 0)
+      dropped.subtract(a, times: delta, from: y)
+      dropped.subtractGradient(y, times: delta, from: dX)
+      return [c.array, y.array, dX.array, dropped.kept(a).array]
     }
     let one = results(threads: 1)
     for threads in [2, 3, 8] { #expect(results(threads: threads) == one) }

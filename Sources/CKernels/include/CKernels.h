@@ -78,6 +78,18 @@ void rl_dropout_forward(size_t T, size_t D, rl_dropout rule, const uint32_t *row
 // y (T, D) += kept ? x * scale : 0
 void rl_dropout_backward(size_t T, size_t D, rl_dropout rule, const uint32_t *rows, const uint32_t *positions,
                          const float *x, float *y);
+// Writes the features of one token that are dropped, in order; returns how many. dropped has room for D of them.
+size_t rl_dropout_dropped(size_t D, rl_dropout rule, uint32_t row, uint32_t position, int32_t *dropped);
+
+// sparse.c
+// y (n) += the sum over j of factors[j] * rows[indices[j]], rows of n floats `stride` apart.
+void rl_sparse_row(size_t n, size_t count, const int32_t *indices, const float *factors, size_t stride,
+                   const float *rows, float *y);
+// y[indices[j]] += factor * (x . rows[indices[j] - first]), for every j.
+void rl_sampled_products(size_t n, size_t count, const int32_t *indices, int32_t first, float factor, const float *x,
+                         size_t stride, const float *rows, float *y);
+// y (columns, rows) = x (rows, columns) transposed.
+void rl_transpose(size_t rows, size_t columns, size_t stride, const float *x, size_t y_stride, float *y);
 
 // randlora.c: one row of the scaled bases of RandLoRA, and its gradients.
 // out (D) = lambda * a * gamma

@@ -1,0 +1,62 @@
+import Checkpoint
+import Tensor
+
+/// A part of RandLoRA's random basis B that layers of one shape share, as ΔW is formed from it and its gradient
+/// projected on it: by dense products, or, where few entries are not zero, by those alone.
+struct Basis: Sendable {
+  /// B[:mx, :n] as (mx, k), k = n·r.
+  let dense: Matrix
+  private let sparse: (rows: SparseMatrix, columns: SparseMatrix)?
+
+  /// Above this share of entries a dense product is faster: sparse ones reach about half of its rate.
+  private static let sparseDensity = 0.2
+
+  /// - Parameter isSparse: whether it is worth looking for zeros.
+  init(_ b: Tensor, rows: Int, columns: Int, isSparse: Bool) {
+    dense = Matrix(b, rows: rows, columns: columns, stride: b.shape[1] * b.shape[2])
+    let entries = isSparse ? SparseMatrix(dense) : nil
+    if let entries, entries.density < Self.sparseDensity {
+      sparse = (entries, SparseMatrix(dense.transposed))
+    } else {
+      sparse = nil
+    }
+  }
+
+  /// `d = alpha · B · scaled + beta · d`, with scaled (k, mn) and d (mx, mn).
+  func multiply(_ scaled: Matrix, into d: Matrix, alpha: Float, beta: Float) {
+    guard let sparse else { return MatMul.multiply(dense, scaled, into: d, alpha: alpha, beta: beta) }
+    sparse.rows.multiply(scaled, into: d, alpha: alpha, beta: beta)
+  }
+
+  /// `dScaled = alpha · Bᵀ · dD`, with dD (mx, mn) and dScaled (k, mn).
+  func multiplyTransposed(_ dD: Matrix, into dScaled: Matrix, alpha: Float) {
+    guard let sparse else { return MatMul.multiply(dense.transposed, dD, into: dScaled, alpha: alpha) }
+    sparse.columns.multiply(dD, into: dScaled, alpha: alpha)
+  }
+}
+
+/// The parts of RandLoRA's bases that the layers of an adapter use, one for all layers of the same shape.
+final class BasisParts {
+  let bases: Bases
+  private let rank: Int
+  private let isSparse: Bool
+  private var parts: [[Int]: Basis] = [:]
+
+  /// Nil for LoRA, which has no bases.
+  init?(_ adapter: Adapter) {
+    guard let bases = adapter.bases else { return nil }
+    self.bases = bases
+    rank = adapter.configuration.rank
+    isSparse = adapter.configuration.sparsity != .dense
+  }
+
+  /// B[:mx, :n] of a layer.
+  func basis(for module: LinearModule) -> Basis {
+    let (narrow, wide) = (min(module.outFeatures, module.inFeatures), max(module.outFeatures, module.inFeatures))
+    let columns = (narrow + rank - 1) / rank * rank
+    if let part = parts[[wide, columns]] { return part }
+    let part = Basis(bases.b, rows: wide, columns: columns, isSparse: isSparse)
+    parts[[wide, columns]] = part
+    return part
+  }
+}
