@@ -14,6 +14,8 @@ package enum ArtifactKind: String, CaseIterable, Sendable {
   case model
   /// The proof that an artifact was published somewhere.
   case receipt
+  /// Files that a command of the user's own made.
+  case directory
 
   /// The newest `schema_version` that this code reads and writes.
   package var schemaVersion: Int { 1 }
@@ -22,7 +24,7 @@ package enum ArtifactKind: String, CaseIterable, Sendable {
   package var words: String {
     switch self {
     case .adapter, .evaluation: "an \(rawValue)"
-    case .base, .dataset, .checkpoint, .model, .receipt: "a \(rawValue)"
+    case .base, .dataset, .checkpoint, .model, .receipt, .directory: "a \(rawValue)"
     }
   }
 }

@@ -14,6 +14,7 @@ package enum Schemas {
     "evaluation": PackageResources.evaluation_schema_json,
     "model": PackageResources.model_schema_json,
     "receipt": PackageResources.receipt_schema_json,
+    "directory": PackageResources.directory_schema_json,
   ]
 
   private static let parsed = Mutex<[String: JSONSchema]>([:])

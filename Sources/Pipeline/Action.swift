@@ -1,16 +1,14 @@
 import Artifacts
 import Failures
 
-/// One call of a stage program: what it reads, what it makes, and the key under which that is known.
+/// One call of a stage: what it reads, what it makes, and the key under which that is known.
 struct Action: Sendable {
   /// As the display names it.
   let label: RunEvent.Label
   let interface: StageInterface
-  let executable: String
+  let call: StageCall
   let preimage: ActionPreimage
   let key: Digest
-  /// All but `--output`.
-  let arguments: [String]
   /// The artifacts that it reads.
   let inputs: [Artifact]
   let contents: [PathContent]
@@ -18,29 +16,26 @@ struct Action: Sendable {
   let predecessor: Digest?
 
   init(
-    label: RunEvent.Label, interface: StageInterface, executable: String, parameters: StageParameters,
-    inputs: [(role: String, artifact: Artifact)], memo: DigestMemo, threads: Int?
+    label: RunEvent.Label, interface: StageInterface, call: StageCall, parameters: StageParameters,
+    inputs: [(role: String, artifact: Artifact)], environment: [String: String], memo: DigestMemo
   ) throws(Failure) {
     let contents = try Self.contents(parameters, memo: memo)
     var preimage = ActionPreimage(
       stage: interface.name, revision: interface.revision, parameters: parameters.influential, inputs: [:],
-      contents: Self.digests(contents))
+      contents: Self.digests(contents), environment: environment)
     for (role, artifact) in inputs { preimage.inputs[role] = artifact.digest }
     try self.init(
-      label: label, interface: interface, executable: executable, preimage: preimage,
-      arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
-        + parameters.flags(threads: threads),
-      inputs: inputs.map(\.artifact), contents: contents.map(\.content))
+      label: label, interface: interface, call: call, preimage: preimage, inputs: inputs.map(\.artifact),
+      contents: contents.map(\.content))
   }
 
   init(
-    label: RunEvent.Label, interface: StageInterface, executable: String, preimage: ActionPreimage,
-    arguments: [String], inputs: [Artifact], contents: [PathContent], predecessor: Digest? = nil
+    label: RunEvent.Label, interface: StageInterface, call: StageCall, preimage: ActionPreimage,
+    inputs: [Artifact], contents: [PathContent], predecessor: Digest? = nil
   ) throws(Failure) {
-    (self.label, self.interface, self.executable) = (label, interface, executable)
+    (self.label, self.interface, self.call) = (label, interface, call)
     (self.preimage, key) = (preimage, try preimage.key)
-    (self.arguments, self.inputs) = (arguments, inputs)
-    (self.contents, self.predecessor) = (contents, predecessor)
+    (self.inputs, self.contents, self.predecessor) = (inputs, contents, predecessor)
   }
 
   /// Makes sure that what it reads is still what its key says.

@@ -18,6 +18,8 @@ package struct ActionPreimage: Sendable, Equatable {
   package var contents: [String: Digest] = [:]
   /// The step of the state that is made; nil when the stage is not segmented.
   package var step: Int?
+  /// Environment variables that the stage declares.
+  package var environment: [String: String] = [:]
 
   package var json: JSON {
     var object: JSONObject = [
@@ -25,6 +27,11 @@ package struct ActionPreimage: Sendable, Equatable {
       "inputs": Self.json(inputs), "contents": Self.json(contents),
     ]
     if let step { object["step"] = .integer(step) }
+    if !environment.isEmpty {
+      var variables = JSONObject()
+      for (name, value) in environment.sorted(by: { $0.key < $1.key }) { variables[name] = .string(value) }
+      object["environment"] = .object(variables)
+    }
     return .object(object)
   }
 
@@ -37,15 +44,16 @@ package struct ActionPreimage: Sendable, Equatable {
 
   package init(
     stage: String, revision: Int, parameters: JSONObject, inputs: [String: Digest],
-    contents: [String: Digest] = [:], step: Int? = nil
+    contents: [String: Digest] = [:], step: Int? = nil, environment: [String: String] = [:]
   ) {
     (self.stage, self.revision, self.parameters) = (stage, revision, parameters)
     (self.inputs, self.contents, self.step) = (inputs, contents, step)
+    self.environment = environment
   }
 
   /// Reads what `json` wrote.
   init(_ cursor: JSONCursor) throws(Failure) {
-    try cursor.allowOnly(["stage", "revision", "parameters", "inputs", "contents", "step"])
+    try cursor.allowOnly(["stage", "revision", "parameters", "inputs", "contents", "step", "environment"])
     stage = try cursor.field("stage").string()
     revision = try cursor.field("revision").integer()
     let parameters = try cursor.field("parameters")
@@ -54,6 +62,9 @@ package struct ActionPreimage: Sendable, Equatable {
     inputs = try Self.digests(cursor.field("inputs"))
     contents = try Self.digests(cursor.field("contents"))
     step = try cursor.optional("step")?.integer(in: 0...)
+    for (name, value) in try cursor.optional("environment")?.members() ?? [] {
+      environment[name] = try value.string()
+    }
   }
 
   private static func json(_ digests: [String: Digest]) -> JSON {

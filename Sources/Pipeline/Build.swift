@@ -9,6 +9,8 @@ package struct RunOptions: Sendable {
   package var jobs = 1
   /// Cores to share out among them.
   package var cores = 1
+  /// Bytes of memory to share out among the stages that say how much they need.
+  package var memory = Int.max
   /// Whether stages that do not depend on a failed one go on.
   package var keepGoing = false
   /// Only say what would be done.
@@ -24,7 +26,7 @@ package struct RunOptions: Sendable {
 
   package init() {}
 
-  /// The share of each stage.
+  /// The cores of a stage that asks for no number of them.
   package var threads: Int { max(1, cores / max(jobs, 1)) }
 }
 
@@ -45,11 +47,10 @@ package struct RunSummary: Sendable {
 
 /// One run over a pipeline. Stages wait for what they read; what is known already is not done again.
 package final class Build: Sendable {
-  let directory: String
   let store: Store
   let processes: any StageProcesses
   let options: RunOptions
-  let slots: Slots
+  let admission: Admission
   let index: RecordIndex
   private let report: @Sendable (RunEvent) -> Void
   private let state = Mutex(State())
@@ -63,19 +64,19 @@ package final class Build: Sendable {
     var evaluations: [String: [(label: RunEvent.Label, digest: Digest)]] = [:]
     /// Keys that were forced and done in this run.
     var redone: Set<Digest> = []
+    var declarations: [StageDeclaration] = []
+    var estimate: RunEstimate?
   }
 
   /// - Parameters:
-  ///   - directory: where the pipeline file lies.
   ///   - report: told everything that happens, from any thread.
   package init(
-    directory: String, store: Store, processes: any StageProcesses, options: RunOptions = RunOptions(),
+    store: Store, processes: any StageProcesses, options: RunOptions = RunOptions(),
     report: @escaping @Sendable (RunEvent) -> Void = { _ in }
-  ) throws(Failure) {
-    let absolute = try Files.absolute(directory == "." ? "" : directory)
-    self.directory = absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
+  ) {
     (self.store, self.processes, self.options, self.report) = (store, processes, options, report)
-    slots = Slots(options.jobs)
+    admission = Admission(
+      places: options.jobs, cores: max(options.cores, options.jobs * options.threads), memory: options.memory)
     index = RecordIndex(store)
   }
 
@@ -83,8 +84,8 @@ package final class Build: Sendable {
   ///
   /// - Throws: `Failure` when the pipeline does not fit its programs; then nothing has run.
   package func run(_ declarations: [StageDeclaration]) async throws(Failure) -> RunSummary {
-    let binder = StageBinder(directory: directory, catalog: StageCatalog(processes))
-    let stages = try await binder.bind(declarations)
+    let stages = try await StageBinder(catalog: StageCatalog(processes)).bind(declarations)
+    state.withLock { $0.declarations = declarations }
     let use = try await use()
     defer { withExtendedLifetime(use) {} }
     if !options.dryRun, !store.isReadOnly { store.sweep() }
@@ -158,6 +159,22 @@ package final class Build: Sendable {
   func stopped() -> ActionOutcome {
     state.withLock { $0.stopRequests = max($0.stopRequests, 1) }
     return .interrupted
+  }
+
+  // MARK: - Sharing the machine
+
+  /// How long what is left will take, judged by the records; nil as long as nothing had to run.
+  package var estimate: RunEstimate? { state.withLock { $0.estimate } }
+
+  /// What an action asks of the machine. The first one looks up how long everything took before.
+  func request(for action: Action) -> Admission.Request {
+    let known = estimate
+    let estimate = known ?? RunEstimate(state.withLock { $0.declarations }, index.all)
+    if known == nil { state.withLock { $0.estimate = estimate } }
+    let resources = action.call.resources
+    return Admission.Request(
+      cores: min(resources.threads ?? options.threads, options.cores), memory: resources.memory ?? 0,
+      urgency: estimate.urgency(of: action.label.stage))
   }
 
   // MARK: - Telling

@@ -27,9 +27,10 @@ extension Build {
       return .pending
     }
     if store.isReadOnly { return fail(action.label, store.refusal(of: "'\(action.label)'")) }
-    await slots.acquire()
+    let request = request(for: action)
+    await admission.acquire(request)
     let outcome = await performLocked(action, reasons, forced: forced, keep: keep)
-    await slots.release()
+    await admission.release(request)
     return outcome
   }
 
@@ -74,21 +75,47 @@ extension Build {
     _ action: Action, _ lock: KeyLock, _ reasons: [RerunReason],
     keep: (Artifact) async throws(Failure) -> Int?
   ) async throws(Failure) -> ActionOutcome {
-    try store.prepareWork(action.key)
     let output = store.workPath(action.key) + "/out"
     tell(.started(action.label, reasons))
-    let startedAt = Date()
-    let label = action.label
+    var attempt = 1
+    while true {
+      let startedAt = Date()
+      let end = try await run(action, lock, attempt: attempt, output: output)
+      if end.cause == .exited(0) {
+        return .available(try publish(action, output: output, startedAt: startedAt))
+      }
+      let retries = action.call.resources.retries
+      guard attempt <= retries, end.isFailure, !isStopping else {
+        return try await unfinished(action, end, output: output, keep: keep)
+      }
+      tell(.retrying(action.label, failure(of: action, end), attempt: attempt, retries: retries))
+      attempt += 1
+    }
+  }
+
+  /// One attempt. What a command made becomes an artifact; a program makes it itself.
+  private func run(
+    _ action: Action, _ lock: KeyLock, attempt: Int, output: String
+  ) async throws(Failure) -> StageEnd {
+    try store.prepareWork(action.key)
+    let (call, label) = (action.call, action.label)
+    var (arguments, environment) = (call.arguments, call.environment)
+    var command: CommandOutput?
+    if let outputs = call.outputs {
+      let filled = try CommandOutput(in: store.workPath(action.key), outputs: outputs)
+      environment["output"] = filled.directory
+      command = filled
+    } else {
+      arguments += ["--output", output]
+    }
     let end = try await processes.run(
       StageLaunch(
-        executable: action.executable, arguments: action.arguments + ["--output", output],
-        directory: directory, lock: lock.descriptor, logPath: store.logPath(action.key),
+        executable: call.executable, arguments: arguments, environment: environment,
+        directory: call.directory, lock: lock.descriptor, logPath: store.logPath(action.key),
+        isRetry: attempt > 1, timeout: call.resources.timeout,
         progress: { self.tell(.progress(label, $0)) }))
-    guard end.cause == .exited(0) else {
-      return try await unfinished(action, end, output: output, keep: keep)
-    }
-    let digest = try publish(action, output: output, startedAt: startedAt)
-    return .available(digest)
+    if end.cause == .exited(0) { try command?.seal(as: output, action.preimage, memo: store.memo) }
+    return end
   }
 
   /// Takes a finished output into the store and records it, once it is sure that it belongs to the key.
@@ -153,13 +180,18 @@ extension Build {
       tell(.interrupted(action.label, step: nil))
       return stopped()
     }
+    return fail(
+      action.label, failure(of: action, end), code: end.exitCode, lastLines: end.lastLines,
+      log: store.logPath(action.key))
+  }
+
+  private func failure(of action: Action, _ end: StageEnd) -> Failure {
     let how =
       switch end.cause {
       case .exited(let code): "failed with exit code \(code)"
       case .killed(let signal): "was killed by signal \(signal)"
+      case .timedOut(let seconds): "did not end within its timeout of \(Int(seconds.rounded(.up))) s"
       }
-    return fail(
-      action.label, Failure(.badData, "\(action.interface.name) \(how)"), code: end.exitCode,
-      lastLines: end.lastLines, log: store.logPath(action.key))
+    return Failure(.badData, "\(action.interface.name) \(how)")
   }
 }

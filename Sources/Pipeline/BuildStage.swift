@@ -19,13 +19,15 @@ extension Build {
       }
     }
     do {
-      let artifacts = try artifacts(stage.declaration.inputs, inputs)
+      let stage = try resolved(stage, inputs)
+      let directory = stage.declaration.directory
+      let artifacts = try artifacts(stage.declaration.inputs, inputs, directory: directory)
       let outcome =
         stage.interface.segmented
         ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
         : await perform(try action(stage, artifacts), forced: isForced(stage))
       if case .available(let digest) = outcome, let path = stage.declaration.export, !options.dryRun {
-        try export(digest, to: path, label)
+        try export(digest, to: path.hasPrefix("/") ? path : directory + "/" + path, label)
       }
       return outcome
     } catch {
@@ -33,9 +35,29 @@ extension Build {
     }
   }
 
+  /// With the places of the files that its parameters take from other stages.
+  private func resolved(
+    _ stage: BoundStage, _ outcomes: [String: ActionOutcome]
+  ) throws(Failure) -> BoundStage {
+    if stage.declaration.files.isEmpty { return stage }
+    let place = { (name: String) throws(Failure) -> String in
+      guard case .available(let digest) = outcomes[name] else {
+        throw Failure(.internal, "what '\(name)' makes is not there")
+      }
+      return try self.store.object(digest).directory
+    }
+    var stage = stage
+    stage.parameters = try stage.parameters.resolved(place)
+    if var evaluation = stage.evaluation {
+      evaluation.parameters = try evaluation.parameters.resolved(place)
+      stage.evaluation = evaluation
+    }
+    return stage
+  }
+
   /// The artifacts behind a stage's inputs.
   func artifacts(
-    _ inputs: [StageDeclaration.Input], _ outcomes: [String: ActionOutcome]
+    _ inputs: [StageDeclaration.Input], _ outcomes: [String: ActionOutcome], directory: String
   ) throws(Failure) -> [(role: String, artifact: Artifact)] {
     var artifacts: [(role: String, artifact: Artifact)] = []
     for input in inputs {
@@ -61,12 +83,12 @@ extension Build {
     _ stage: BoundStage, _ inputs: [(role: String, artifact: Artifact)]
   ) throws(Failure) -> Action {
     try Action(
-      label: RunEvent.Label(stage.name), interface: stage.interface, executable: stage.executable,
-      parameters: stage.parameters, inputs: inputs, memo: store.memo, threads: options.threads)
+      label: RunEvent.Label(stage.name), interface: stage.interface,
+      call: stage.call(inputs: inputs, share: options.threads), parameters: stage.parameters, inputs: inputs,
+      environment: stage.environment, memo: store.memo)
   }
 
-  private func export(_ digest: Digest, to path: String, _ label: RunEvent.Label) throws(Failure) {
-    let place = path.hasPrefix("/") ? path : directory + "/" + path
+  private func export(_ digest: Digest, to place: String, _ label: RunEvent.Label) throws(Failure) {
     if try Export(try store.object(digest), to: place, memo: store.memo).write() {
       tell(.exported(label, path: place))
     }

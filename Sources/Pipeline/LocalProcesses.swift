@@ -9,17 +9,24 @@ import SystemPackage
 package final class LocalProcesses: StageProcesses {
   /// Where programs are looked for before `PATH`: beside the runner itself.
   private let siblings: String
-  private let environment: Environment
+  private let inherited: [String: String]
+  /// Seconds between asking a stage that ran out of time to stop, and killing it.
+  private let grace: Double
   private let running = Mutex<[pid_t]>([])
   private let orphanGuard = Mutex<OrphanGuard?>(nil)
 
   /// - Parameters:
   ///   - siblings: the directory of the runner's own executable.
-  ///   - variables: added to the environment that this process has.
-  package init(siblings: String, variables: [String: String] = ["RANDLORA_PROGRESS": "json"]) {
-    self.siblings = siblings
-    environment = .inherit.updating(
-      Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0) ?? "_", $1) }))
+  package init(siblings: String, grace: Double = 10) {
+    (self.siblings, self.grace) = (siblings, grace)
+    inherited = StageEnvironment.inherited.merging(["RANDLORA_PROGRESS": "json"]) { $1 }
+  }
+
+  private func environment(_ variables: [String: String] = [:]) -> Environment {
+    let all = inherited.merging(variables) { $1 }.compactMap { name, value in
+      Environment.Key(rawValue: name).map { ($0, value) }
+    }
+    return .custom(Dictionary(uniqueKeysWithValues: all))
   }
 
   package func locate(_ program: String) throws(Failure) -> String {
@@ -44,7 +51,7 @@ package final class LocalProcesses: StageProcesses {
   ) async throws(Failure) -> [UInt8] {
     do {
       let result = try await Subprocess.run(
-        .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment,
+        .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(),
         workingDirectory: FilePath(directory), input: .none, output: .bytes(limit: 16 << 20),
         error: .string(limit: 1 << 20))
       guard result.terminationStatus.isSuccess else {
@@ -60,11 +67,16 @@ package final class LocalProcesses: StageProcesses {
   }
 
   package func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {
-    let log = try StageLog(launch.logPath, progress: launch.progress)
+    let log = try StageLog(launch.logPath, isContinued: launch.isRetry, progress: launch.progress)
     let output = try StageOutput { log.take($0) }
-    let status = try await start(launch, output)
+    let timeout = StageTimeout(launch.timeout, grace: grace)
+    let status = try await start(launch, output, timeout)
     await output.finish()
+    timeout.end()
     log.finish()
+    if let seconds = launch.timeout, timeout.hasFired {
+      return StageEnd(.timedOut(seconds: seconds), lastLines: log.lastLines)
+    }
     switch status {
     case .exited(let code): return StageEnd(.exited(code), lastLines: log.lastLines)
     case .signaled(let signal): return StageEnd(.killed(signal: signal), lastLines: log.lastLines)
@@ -73,7 +85,7 @@ package final class LocalProcesses: StageProcesses {
 
   /// Runs the process to its end, in a group of its own.
   private func start(
-    _ launch: StageLaunch, _ output: StageOutput
+    _ launch: StageLaunch, _ output: StageOutput, _ timeout: StageTimeout
   ) async throws(Failure) -> TerminationStatus {
     let guardian = guardian
     let started = Mutex<pid_t?>(nil)
@@ -83,7 +95,8 @@ package final class LocalProcesses: StageProcesses {
     options.processGroupID = 0
     do {
       let result = try await Subprocess.run(
-        .path(FilePath(launch.executable)), arguments: Arguments(launch.arguments), environment: environment,
+        .path(FilePath(launch.executable)), arguments: Arguments(launch.arguments),
+        environment: environment(launch.environment),
         workingDirectory: FilePath(launch.directory), platformOptions: options,
         input: .fileDescriptor(FileDescriptor(rawValue: launch.lock), closeAfterSpawningProcess: false),
         output: .fileDescriptor(writing, closeAfterSpawningProcess: false),
@@ -93,6 +106,7 @@ package final class LocalProcesses: StageProcesses {
         guardian?.watch(group)
         started.withLock { $0 = group }
         running.withLock { $0.append(group) }
+        timeout.begin(group)
       }
       return result.terminationStatus
     } catch {

@@ -1,3 +1,4 @@
+import Artifacts
 package import Failures
 
 /// A pipeline: named stages, each made from others.
@@ -10,47 +11,51 @@ package import Failures
 package struct PipelineFile: Sendable {
   /// The file's path.
   package let path: String
+  /// The file and those that it includes.
+  package let paths: [String]
   /// In an order in which every stage stands behind its inputs.
   package let stages: [StageDeclaration]
+  /// The stages whose `when` does not hold, and those that read them.
+  package let leftOut: [String]
 
   /// The directory from which relative paths count.
-  package var directory: String {
-    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-  }
+  package var directory: String { Files.parent(of: path) }
 
   /// Where the store is unless somebody says otherwise: beside the file.
   package var storePath: String { directory == "." ? ".randlora" : directory + "/.randlora" }
 
+  /// Reads a pipeline file and those that it includes.
+  ///
   /// - Parameters:
-  ///   - settings: values that replace those of variables.
-  /// - Throws: `Failure.badData` naming file, line and column; `Failure.usage` for a setting of no variable.
+  ///   - settings: values that replace those of variables (`rank`) or of parameters of a stage (`start.rank`).
+  /// - Throws: `Failure.badData` naming file, line and column; `Failure.usage` for a setting of nothing.
+  package init(path: String, settings: [(name: String, value: String)] = []) throws(Failure) {
+    try self.init(yaml: PipelineSource.text(of: path), path: path, settings: settings)
+  }
+
+  /// - Parameter path: where the text stands, or would stand.
   package init(
     yaml: String, path: String, settings: [(name: String, value: String)] = []
   ) throws(Failure) {
     self.path = path
-    let root = try YAMLCursor(yaml: yaml, file: path)
-    let members = try root.members()
-    for member in members where !["variables", "stages", "description"].contains(member.key) {
-      throw member.keyCursor.failure(
-        "unknown key '\(member.key)'",
-        hint: Suggestion.hint(
-          for: member.key, among: ["variables", "stages", "description"], calling: "known keys"))
-    }
-    let variables = try Self.variables(members.first { $0.key == "variables" }?.value, settings)
-    guard let stages = members.first(where: { $0.key == "stages" })?.value else {
-      throw root.failure("the key 'stages' is missing")
-    }
-    self.stages = try StageExpansion(stages: stages, variables: variables).declarations()
+    let sources = try PipelineSource.load(yaml: yaml, path: path)
+    paths = sources.map(\.path)
+    let variables = try Self.variables(sources, settings.filter { !$0.name.contains(".") })
+    var expansion = try StageExpansion(sources, variables: variables)
+    for (name, value) in settings where name.contains(".") { try expansion.set(name, to: value) }
+    (stages, leftOut) = try expansion.declarations()
   }
 
+  /// The values of the variables: those set win over the file's own, and those over the included files'.
   private static func variables(
-    _ cursor: YAMLCursor?, _ settings: [(name: String, value: String)]
+    _ sources: [PipelineSource], _ settings: [(name: String, value: String)]
   ) throws(Failure) -> Variables {
     var variables = Variables()
-    for (name, keyCursor, value) in try cursor?.members() ?? [] {
+    for (name, keyCursor, value) in sources.flatMap(\.variables) {
       guard name.utf8.allSatisfy(\.isNameByte), !name.isEmpty else {
         throw keyCursor.failure("'\(name)' is no name for a variable: letters, digits, '_' and '-' only")
       }
+      if variables[name] != nil { continue }
       let setting = settings.last { $0.name == name }?.value
       let text = value.isNull ? "" : try variables.text(of: value)
       variables.define(name, setting ?? text)
@@ -71,11 +76,7 @@ package struct PipelineFile: Sendable {
     var wanted = Set<String>()
     for target in targets {
       let named = stages.filter { $0.name == target || $0.family == target }
-      guard !named.isEmpty else {
-        throw Failure(
-          .usage, "\(path): there is no stage '\(target)'",
-          hint: Suggestion.hint(for: target, among: stages.map(\.name), calling: "stages"))
-      }
+      guard !named.isEmpty else { throw unknown(target) }
       wanted.formUnion(named.map(\.name))
     }
     for stage in stages.reversed() where wanted.contains(stage.name) {
@@ -83,16 +84,16 @@ package struct PipelineFile: Sendable {
     }
     return stages.filter { wanted.contains($0.name) }
   }
-}
 
-extension StageDeclaration {
-  /// The stages that this one reads, each once.
-  package var predecessors: [String] {
-    var names: [String] = []
-    for input in inputs + (evaluation?.inputs ?? []) {
-      if case .stage(let name) = input.source, !names.contains(name) { names.append(name) }
+  private func unknown(_ target: String) -> Failure {
+    if leftOut.contains(target) {
+      return Failure(
+        .usage, "\(path): the stage '\(target)' is left out, because its 'when' does not hold",
+        hint: "give its variables other values with --set")
     }
-    return names
+    return Failure(
+      .usage, "\(path): there is no stage '\(target)'",
+      hint: Suggestion.hint(for: target, among: stages.map(\.name), calling: "stages"))
   }
 }
 

@@ -10,7 +10,7 @@ package struct PipelineGraph {
       let inputs = stage.inputs.map { input in
         let source = Self.name(of: input.source)
         return input.role == source ? source : "\(input.role): \(source)"
-      }
+      } + stage.files.map { "\($0.parameter): \($0.stage)" }
       return "\(stage.name) (\(stage.program))"
         + (inputs.isEmpty ? "" : " ← \(inputs.joined(separator: ", "))")
     }.joined(separator: "\n")
@@ -47,6 +47,7 @@ package struct PipelineGraph {
   private var edges: [(from: String, to: String, role: String)] {
     stages.flatMap { stage in
       stage.inputs.map { (Self.name(of: $0.source), stage.name, $0.role) }
+        + stage.files.map { ($0.stage, stage.name, $0.parameter) }
     }
   }
 

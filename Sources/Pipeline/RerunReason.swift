@@ -12,6 +12,7 @@ package enum RerunReason: Sendable, Equatable {
   case parameterChanged(String, from: JSON?, to: JSON?)
   case inputChanged(String, from: Digest?, to: Digest?)
   case contentChanged(String)
+  case environmentChanged(String, from: String?, to: String?)
   /// An input will be made anew, so nothing is known about the result yet.
   case inputPending(String)
   case stepsMissing(from: Int, to: Int)
@@ -28,6 +29,8 @@ package enum RerunReason: Sendable, Equatable {
     case .inputChanged(let role, let old, let new):
       "input '\(role)' changed: \(Self.text(old)) → \(Self.text(new))"
     case .contentChanged(let name): "content of '\(name)' changed"
+    case .environmentChanged(let name, let old, let new):
+      "environment variable \(name) changed: \(old ?? "none") → \(new ?? "none")"
     case .inputPending(let name): "'\(name)' will be made anew"
     case .stepsMissing(let from, let to):
       from == 0 ? "no state known, \(to) steps to run" : "goes on from step \(from) to \(to)"
@@ -54,6 +57,10 @@ package enum RerunReason: Sendable, Equatable {
     for name in Set(old.contents.keys).union(new.contents.keys).sorted()
     where old.contents[name] != new.contents[name] {
       reasons.append(.contentChanged(name))
+    }
+    for name in Set(old.environment.keys).union(new.environment.keys).sorted() {
+      let (from, to) = (old.environment[name], new.environment[name])
+      if from != to { reasons.append(.environmentChanged(name, from: from, to: to)) }
     }
     return reasons
   }

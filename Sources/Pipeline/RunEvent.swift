@@ -15,6 +15,8 @@ package enum RunEvent: Sendable {
   case waiting(Label, holder: String)
   case started(Label, [RerunReason])
   case progress(Label, StageProgress)
+  /// It failed and is tried again; `attempt` counts from 1.
+  case retrying(Label, Failure, attempt: Int, retries: Int)
   case finished(Label, Digest, seconds: Double)
   /// Stopped on request; `step` is where a segmented stage will go on.
   case interrupted(Label, step: Int?)

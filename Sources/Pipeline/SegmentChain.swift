@@ -31,8 +31,7 @@ struct SegmentChain {
     startStep = try start.section.field("step").integer(in: 0...)
     contents = try Action.contents(stage.parameters, memo: build.store.memo)
     isForced = build.isForced(stage)
-    questions = StageQuestions(
-      stage, inputs: inputs, directory: build.directory, processes: build.processes, store: build.store)
+    questions = StageQuestions(stage, inputs: inputs, processes: build.processes, store: build.store)
   }
 
   /// Brings the state to its last step, and evaluates it on the way.
@@ -75,7 +74,7 @@ struct SegmentChain {
     ActionPreimage(
       stage: stage.interface.name, revision: stage.interface.revision,
       parameters: try await questions.influences(at: step), inputs: chainInputs,
-      contents: Action.digests(contents), step: step)
+      contents: Action.digests(contents), step: step, environment: stage.environment)
   }
 
   private var chainInputs: [String: Digest] {
@@ -133,15 +132,12 @@ struct SegmentChain {
 
   private func action(from step: Int, _ state: Artifact, to cut: Int) async throws(Failure) -> Action {
     let role = stage.interface.advancedRole
-    let directories = inputs.flatMap { input in
-      ["--\(input.role)", input.role == role ? state.directory : input.artifact.directory]
-    }
+    let inputs = inputs.map { ($0.role, $0.role == role ? state : $0.artifact) }
+    var call = stage.call(inputs: inputs, share: build.options.threads)
+    call.arguments += ["--steps", "\(cut - step)"]
     return try Action(
-      label: label(cut), interface: stage.interface, executable: stage.executable,
-      preimage: try await preimage(at: cut),
-      arguments: directories + stage.parameters.flags(threads: build.options.threads)
-        + ["--steps", "\(cut - step)"],
-      inputs: inputs.map { $0.role == role ? state : $0.artifact }, contents: contents.map(\.content),
+      label: label(cut), interface: stage.interface, call: call, preimage: try await preimage(at: cut),
+      inputs: inputs.map { $0.1 }, contents: contents.map(\.content),
       predecessor: step > startStep ? state.digest : nil)
   }
 
@@ -172,14 +168,17 @@ struct SegmentChain {
       var inputs: [(role: String, artifact: Artifact)] = [
         (evaluation.stateRole, try build.store.object(digest))
       ]
-      inputs += try build.artifacts(evaluation.inputs, available).filter { $0.role != evaluation.stateRole }
+      inputs += try build.artifacts(evaluation.inputs, available, directory: stage.declaration.directory)
+        .filter { $0.role != evaluation.stateRole }
       for own in self.inputs where evaluation.interface.inputs.contains(where: { $0.role == own.role }) {
         if !inputs.contains(where: { $0.role == own.role }) { inputs.append(own) }
       }
+      inputs.sort { $0.role < $1.role }
       let action = try Action(
-        label: label, interface: evaluation.interface, executable: evaluation.executable,
-        parameters: evaluation.parameters, inputs: inputs.sorted { $0.role < $1.role },
-        memo: build.store.memo, threads: build.options.threads)
+        label: label, interface: evaluation.interface,
+        call: stage.call(evaluation, inputs: inputs, share: build.options.threads),
+        parameters: evaluation.parameters, inputs: inputs, environment: stage.environment,
+        memo: build.store.memo)
       let outcome = await build.perform(action)
       if case .available(let result) = outcome { build.noteEvaluation(stage.name, label, result) }
       return outcome

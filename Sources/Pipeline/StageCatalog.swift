@@ -13,12 +13,13 @@ actor StageCatalog {
   func interface(
     of program: String, directory: String
   ) async throws(Failure) -> (executable: String, interface: StageInterface) {
-    if let known = interfaces[program] { return known }
     let isPath = program.contains("/") && !program.hasPrefix("/")
-    let executable = try processes.locate(isPath ? directory + "/" + program : program)
+    let place = isPath ? directory + "/" + program : program
+    if let known = interfaces[place] { return known }
+    let executable = try processes.locate(place)
     let bytes = try await processes.answer(executable, ["--describe"], directory: directory)
     let interface = try StageInterface(JSONDocument(bytes, source: "\(program) --describe"))
-    interfaces[program] = (executable, interface)
+    interfaces[place] = (executable, interface)
     return (executable, interface)
   }
 }

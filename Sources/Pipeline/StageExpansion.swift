@@ -1,213 +1,92 @@
+import Artifacts
 import Failures
 
-/// Turns the `stages` of a pipeline file into declarations: matrices multiplied out, variables filled in, ordered.
+/// Turns the `stages` of a pipeline's files into declarations: matrices multiplied out, variables filled in, ordered.
 struct StageExpansion {
-  private static let ownKeys = ["stage", "with", "matrix", "evaluate", "export", "description"]
-
-  private struct Entry {
-    let name: String
-    let cursor: YAMLCursor
-    let members: Members
-    /// The entries that it reads.
-    let references: [String]
-  }
-
-  private typealias Members = [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)]
-
-  private let entries: [Entry]
+  private var entries: [StageEntry] = []
   private let variables: Variables
 
-  init(stages: YAMLCursor, variables: Variables) throws(Failure) {
+  init(_ sources: [PipelineSource], variables: Variables) throws(Failure) {
     self.variables = variables
-    let members = try stages.members()
-    if members.isEmpty { throw stages.failure("the pipeline has no stages") }
-    let names = Set(members.map(\.key))
-    var entries: [Entry] = []
-    for (name, cursor, value) in members {
-      guard !name.isEmpty, name.utf8.allSatisfy(\.isNameByte) else {
-        throw cursor.failure("'\(name)' is no name for a stage: letters, digits, '_' and '-' only")
+    var seen: [String: YAMLCursor] = [:]
+    for source in sources {
+      for (name, cursor, _) in try source.stages?.members() ?? [] {
+        if let other = seen[name] {
+          throw cursor.failure("the stage '\(name)' is declared in \(other.file) too")
+        }
+        seen[name] = cursor
       }
-      let members = try value.members()
-      entries.append(
-        Entry(
-          name: name, cursor: cursor, members: members,
-          references: try Self.references(of: members, among: names)))
     }
-    self.entries = entries
+    let names = Set(seen.keys)
+    for source in sources {
+      let directory = try Files.absolute(source.directory)
+      for (name, cursor, value) in try source.stages?.members() ?? [] {
+        entries.append(
+          try StageEntry(
+            name: name, cursor: cursor, value: value, in: source, directory: directory, among: names))
+      }
+      try checkDefaults(of: source)
+    }
+    if entries.isEmpty, let stages = sources.first?.stages { throw stages.failure("the pipeline has no stages") }
   }
 
-  func declarations() throws(Failure) -> [StageDeclaration] {
+  /// A default for a program that no stage of the file runs is a slip of the pen.
+  private func checkDefaults(of source: PipelineSource) throws(Failure) {
+    if source.defaults.isEmpty { return }
+    var programs = ["evaluate"]
+    for (_, _, stage) in try source.stages?.members() ?? [] {
+      for (key, _, value) in try stage.members() where key == "stage" { programs.append(try value.text()) }
+    }
+    for (program, cursor, _) in source.defaults where !programs.contains(program) {
+      throw cursor.failure(
+        "no stage of this file runs '\(program)'",
+        hint: Suggestion.hint(for: program, among: programs, calling: "programs"))
+    }
+  }
+
+  /// Sets `STAGE.PARAMETER` to a value (YAML: a list may stand in brackets).
+  ///
+  /// - Throws: `Failure.usage` when there is no such stage.
+  mutating func set(_ name: String, to value: String) throws(Failure) {
+    let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard let index = entries.firstIndex(where: { $0.name == parts[0] }) else {
+      throw Failure(
+        .usage, "--set \(name): the pipeline has no stage '\(parts[0])'",
+        hint: Suggestion.hint(for: parts[0], among: entries.map(\.name), calling: "stages"))
+    }
+    let cursor = try YAMLCursor(yaml: value.isEmpty ? "~" : value, file: "--set \(name)")
+    entries[index].settings.append((parts[1], cursor, cursor))
+  }
+
+  func declarations() throws(Failure) -> (stages: [StageDeclaration], leftOut: [String]) {
     var cells: [String: [Matrix.Cell]] = [:]
     var declarations: [StageDeclaration] = []
-    for entry in try ordered() {
-      var matrix = Matrix()
-      if let axes = entry.members.first(where: { $0.key == "matrix" })?.value {
-        matrix = try Matrix(axes, variables: variables)
-      }
-      for name in entry.references {
-        if let other = cells[name] { matrix.join(other) }
-      }
-      if matrix.cells.isEmpty {
-        throw entry.cursor.failure("the stage's inputs have no matrix cell in common")
-      }
-      cells[entry.name] = matrix.cells
-      for cell in matrix.cells {
-        declarations.append(try declaration(entry, cell: cell, cells: cells))
+    var leftOut: [String] = []
+    for entry in try StageEntry.ordered(entries) {
+      let matrix = try cellsOf(entry, cells)
+      cells[entry.name] = matrix
+      if matrix.isEmpty { leftOut.append(entry.name) }
+      for cell in matrix {
+        let scope = StageScope(variables: variables.adding(cell), cell: cell, cells: cells)
+        declarations.append(try scope.declaration(entry))
       }
     }
-    return declarations
+    return (declarations, leftOut)
   }
 
-  // MARK: - Order
-
-  /// The entries, each behind those that it reads; in the file's order where that leaves a choice.
-  private func ordered() throws(Failure) -> [Entry] {
-    var order: [Entry] = []
-    var done = Set<String>()
-    var waiting = entries
-    while !waiting.isEmpty {
-      var stuck: [Entry] = []
-      for entry in waiting {
-        if entry.references.allSatisfy(done.contains) {
-          done.insert(entry.name)
-          order.append(entry)
-        } else {
-          stuck.append(entry)
-        }
-      }
-      guard stuck.count < waiting.count else { throw cycle(stuck) }
-      waiting = stuck
+  /// The cells in which a stage is made: its own and those of what it reads, joined, as far as its `when` holds.
+  /// None when it, or something that it reads, is left out.
+  private func cellsOf(_ entry: StageEntry, _ cells: [String: [Matrix.Cell]]) throws(Failure) -> [Matrix.Cell] {
+    var matrix = Matrix()
+    if let axes = entry["matrix"] { matrix = try Matrix(axes, variables: variables) }
+    let others = entry.references.compactMap { cells[$0] }
+    for other in others { matrix.join(other) }
+    if others.contains(where: \.isEmpty) { return [] }
+    if matrix.cells.isEmpty {
+      throw entry.cursor.failure("the stage's inputs have no matrix cell in common")
     }
-    return order
+    let condition = StageCondition(entry["when"])
+    try matrix.keep { cell throws(Failure) in try condition.holds(variables.adding(cell)) }
+    return matrix.cells
   }
-
-  private func cycle(_ stuck: [Entry]) -> Failure {
-    var path: [Entry] = []
-    var next: Entry? = stuck[0]
-    while let entry = next, !path.contains(where: { $0.name == entry.name }) {
-      path.append(entry)
-      next = stuck.first { entry.references.contains($0.name) }
-    }
-    guard let again = next else { return stuck[0].cursor.failure("the stage needs itself") }
-    let loop = path.drop { $0.name != again.name }.map(\.name) + [again.name]
-    return again.cursor.failure("the stage '\(again.name)' needs itself: \(loop.joined(separator: " ← "))")
-  }
-
-  /// The names of the stages that an entry reads.
-  private static func references(of members: Members, among names: Set<String>) throws(Failure) -> [String] {
-    var found: [String] = []
-    for (key, _, input) in members {
-      if key == "evaluate", case .mapping = input.content {
-        found += try references(of: input.members(), among: names)
-      } else if !ownKeys.contains(key), case .text(let name) = input.content, !name.contains("/") {
-        guard names.contains(name) else {
-          throw input.failure(
-            "there is no stage '\(name)'",
-            hint: Suggestion.hint(for: name, among: names.sorted(), calling: "stages"))
-        }
-        found.append(name)
-      }
-    }
-    return found
-  }
-
-  // MARK: - One stage
-
-  private func declaration(
-    _ entry: Entry, cell: Matrix.Cell, cells: [String: [Matrix.Cell]]
-  ) throws(Failure) -> StageDeclaration {
-    let (name, cursor, members) = (entry.name, entry.cursor, entry.members)
-    var variables = variables
-    for (axis, value) in cell { variables.define("matrix.\(axis)", value) }
-    let scope = StageScope(variables: variables, cell: cell, cells: cells)
-    guard let program = members.first(where: { $0.key == "stage" })?.value else {
-      throw cursor.failure("the stage '\(name)' does not say which program it runs (key 'stage')")
-    }
-    let export = members.first { $0.key == "export" }?.value
-    return StageDeclaration(
-      name: name + Matrix.name(cell), family: name, program: try variables.text(of: program),
-      programCursor: program, inputs: try inputs(members, scope),
-      parameters: try scope.arguments(members.first { $0.key == "with" }?.value),
-      export: try export.map { value throws(Failure) in try variables.text(of: value) },
-      evaluation: try members.first { $0.key == "evaluate" }.flatMap { member throws(Failure) in
-        try evaluation(member.value, scope)
-      },
-      cursor: cursor)
-  }
-
-  private func inputs(_ members: Members, _ scope: StageScope) throws(Failure) -> [StageDeclaration.Input] {
-    var inputs: [StageDeclaration.Input] = []
-    for (key, keyCursor, value) in members where !Self.ownKeys.contains(key) && !value.isNull {
-      guard case .text = value.content else {
-        throw keyCursor.failure(
-          "unknown key '\(key)'; an input names a stage",
-          hint: Suggestion.hint(for: key, among: Self.ownKeys, calling: "known keys"))
-      }
-      inputs.append(try scope.input(key, value))
-    }
-    return inputs
-  }
-
-  /// `evaluate: true`, or `evaluate: {stage: evaluate, dataset: other, with: {…}}`.
-  private func evaluation(
-    _ cursor: YAMLCursor, _ scope: StageScope
-  ) throws(Failure) -> StageDeclaration.Evaluation? {
-    if case .text(let text) = cursor.content {
-      guard ["true", "false"].contains(text) else {
-        throw cursor.failure("expected true, false or a mapping")
-      }
-      if text == "false" { return nil }
-      return StageDeclaration.Evaluation(program: "evaluate", inputs: [], parameters: [], cursor: cursor)
-    }
-    let members = try cursor.members()
-    for member in members where ["matrix", "evaluate", "export"].contains(member.key) {
-      throw member.keyCursor.failure("'\(member.key)' has no meaning inside 'evaluate'")
-    }
-    let program = try members.first { $0.key == "stage" }.map { member throws(Failure) in
-      try scope.variables.text(of: member.value)
-    }
-    return StageDeclaration.Evaluation(
-      program: program ?? "evaluate", inputs: try inputs(members, scope),
-      parameters: try scope.arguments(members.first { $0.key == "with" }?.value), cursor: cursor)
-  }
-}
-
-/// What the values of one stage (one cell of it) may refer to.
-struct StageScope {
-  let variables: Variables
-  let cell: Matrix.Cell
-  let cells: [String: [Matrix.Cell]]
-
-  func input(_ role: String, _ value: YAMLCursor) throws(Failure) -> StageDeclaration.Input {
-    let text = try value.text()
-    if text.contains("/") {
-      let directory = try variables.text(of: value)
-      return StageDeclaration.Input(role: role.flagName, source: .directory(directory), cursor: value)
-    }
-    let coordinates = cells[text]?.first { Matrix.agree($0, cell) } ?? []
-    return StageDeclaration.Input(
-      role: role.flagName, source: .stage(text + Matrix.name(coordinates)), cursor: value)
-  }
-
-  func arguments(_ cursor: YAMLCursor?) throws(Failure) -> [StageDeclaration.Argument] {
-    var arguments: [StageDeclaration.Argument] = []
-    for (name, nameCursor, value) in try cursor?.members() ?? [] {
-      var words: [String] = []
-      for element in try value.elements() { words.append(try variables.text(of: element)) }
-      var isList = false
-      if case .sequence = value.content { isList = true }
-      if arguments.contains(where: { $0.name == name.flagName }) {
-        throw nameCursor.failure("the parameter '\(name)' appears twice")
-      }
-      arguments.append(
-        StageDeclaration.Argument(
-          name: name.flagName, words: words, isList: isList, cursor: value, nameCursor: nameCursor))
-    }
-    return arguments
-  }
-}
-
-extension String {
-  /// The spelling of a flag: `learning_rate` is `learning-rate`.
-  var flagName: String { split(separator: "_", omittingEmptySubsequences: false).joined(separator: "-") }
 }

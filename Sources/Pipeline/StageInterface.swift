@@ -60,6 +60,13 @@ package struct StageInterface: Sendable {
     }
   }
 
+  init(
+    name: String, revision: Int, inputs: [Input], output: ArtifactKind?, parameters: [Parameter], segmented: Bool
+  ) {
+    (self.name, self.revision, self.inputs, self.output) = (name, revision, inputs, output)
+    (self.parameters, self.segmented) = (parameters, segmented)
+  }
+
   package func parameter(_ name: String) -> Parameter? { parameters.first { $0.name == name } }
 }
 

@@ -23,8 +23,12 @@ final class StageLog: Sendable {
     var pending: [UInt8] = []
   }
 
-  init(_ path: String, progress: @escaping @Sendable (StageProgress) -> Void) throws(Failure) {
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666)
+  /// - Parameter isContinued: whether what an earlier attempt said is kept.
+  init(
+    _ path: String, isContinued: Bool = false, progress: @escaping @Sendable (StageProgress) -> Void
+  ) throws(Failure) {
+    let fresh = isContinued ? 0 : O_TRUNC
+    descriptor = unsafe open(path, O_WRONLY | O_CREAT | fresh | O_APPEND | O_CLOEXEC, 0o666)
     self.progress = progress
     guard descriptor >= 0 else { throw Failure(.io, "cannot write the log \(path): \(errorText())") }
   }

@@ -68,6 +68,26 @@ struct StageParameters: Sendable {
 
   // MARK: - What they mean
 
+  /// With the places of files that other stages make: `{from: clean, path: rows.jsonl}` becomes a path.
+  ///
+  /// - Parameter directory: where the output of a stage lies.
+  func resolved(_ directory: (_ stage: String) throws(Failure) -> String) throws(Failure) -> StageParameters {
+    var resolved = self
+    for (index, entry) in given.enumerated() {
+      guard let words = entry.value.arrayValue else { continue }
+      var paths: [JSON] = []
+      for word in words {
+        if let stage = word["from"]?.stringValue, let path = word["path"]?.stringValue {
+          paths.append(.string(try directory(stage) + (path.isEmpty ? "" : "/" + path)))
+        } else {
+          paths.append(word)
+        }
+      }
+      resolved.given[index].value = .array(paths)
+    }
+    return resolved
+  }
+
   /// The files and directories whose content counts.
   var paths: [(name: String, path: String)] {
     given.filter { $0.parameter.kind == .path && $0.parameter.influence != .never }.flatMap { entry in
@@ -117,12 +137,15 @@ extension StageDeclaration.Argument {
     as kind: StageInterface.Parameter.Kind, directory: String
   ) throws(Failure) -> JSON? {
     if words.isEmpty && !isList { return nil }
+    if kind == .path {
+      return .array(words.map { $0.place(in: directory) })
+    }
+    let words = try words.map { word throws(Failure) in try word.text(of: name) }
     switch kind {
     case .list:
       let parts = words.flatMap { isList ? [$0] : $0.split(separator: ",").map(String.init) }
       return .array(parts.map { .string($0) })
-    case .path: return .array(words.map { .string($0.hasPrefix("/") ? $0 : directory + "/" + $0) })
-    case .integer, .number, .string, .boolean: break
+    case .path, .integer, .number, .string, .boolean: break
     }
     guard words.count == 1, !isList else { throw cursor.failure("'\(name)' takes one value, found a list") }
     let word = words[0]
@@ -134,5 +157,24 @@ extension StageDeclaration.Argument {
     }
     let wanted = kind == .integer ? "an integer" : kind == .number ? "a number" : "true or false"
     throw cursor.failure("'\(name)' must be \(wanted), found '\(word)'")
+  }
+}
+
+extension StageDeclaration.Word {
+  /// A path, or what becomes one once the stage that it names is made.
+  fileprivate func place(in directory: String) -> JSON {
+    switch self {
+    case .text(let path): .string(path.hasPrefix("/") ? path : directory + "/" + path)
+    case .output(let stage, let path, _): ["from": .string(stage), "path": .string(path)]
+    }
+  }
+
+  /// - Throws: `Failure.badData` when it is the place of a file.
+  fileprivate func text(of parameter: String) throws(Failure) -> String {
+    switch self {
+    case .text(let text): return text
+    case .output(_, _, let cursor):
+      throw cursor.failure("'\(parameter)' takes no file, so none can come from another stage")
+    }
   }
 }

@@ -25,19 +25,27 @@ package protocol StageProcesses: Sendable {
 package struct StageLaunch: Sendable {
   package let executable: String
   package let arguments: [String]
+  /// Beyond what every stage gets.
+  package let environment: [String: String]
   /// The working directory: where the pipeline file lies.
   package let directory: String
   /// The open lock file, which becomes the stage's standard input.
   package let lock: Int32
   package let logPath: String
+  /// Whether it was tried before: then the log goes on.
+  package let isRetry: Bool
+  /// Seconds after which it is stopped.
+  package let timeout: Double?
   package let progress: @Sendable (StageProgress) -> Void
 
   package init(
-    executable: String, arguments: [String], directory: String, lock: Int32, logPath: String,
+    executable: String, arguments: [String], environment: [String: String] = [:], directory: String, lock: Int32,
+    logPath: String, isRetry: Bool = false, timeout: Double? = nil,
     progress: @escaping @Sendable (StageProgress) -> Void
   ) {
-    (self.executable, self.arguments, self.directory) = (executable, arguments, directory)
-    (self.lock, self.logPath, self.progress) = (lock, logPath, progress)
+    (self.executable, self.arguments, self.environment) = (executable, arguments, environment)
+    (self.directory, self.lock, self.logPath) = (directory, lock, logPath)
+    (self.isRetry, self.timeout, self.progress) = (isRetry, timeout, progress)
   }
 }
 
@@ -46,6 +54,7 @@ package struct StageEnd: Sendable {
   package enum Cause: Sendable, Equatable {
     case exited(Int32)
     case killed(signal: Int32)
+    case timedOut(seconds: Double)
   }
 
   package let cause: Cause
@@ -56,11 +65,15 @@ package struct StageEnd: Sendable {
     (self.cause, self.lastLines) = (cause, lastLines)
   }
 
-  /// As a shell has it: 128 + signal for a killed process.
+  /// Whether it is worth another try: it neither succeeded nor stopped on request.
+  var isFailure: Bool { cause != .exited(0) && cause != .exited(Failure.Kind.interrupted.rawValue) }
+
+  /// As a shell has it: 128 + signal for a killed process, and 124 as timeout(1) has it.
   package var exitCode: Int32 {
     switch cause {
     case .exited(let code): code
     case .killed(let signal): 128 + signal
+    case .timedOut: 124
     }
   }
 }

@@ -9,16 +9,15 @@ import JSON
 actor StageQuestions {
   private let stage: BoundStage
   private let inputs: [(role: String, artifact: Artifact)]
-  private let directory: String
   private let processes: any StageProcesses
   private let store: Store
   private var influences: [Int: JSONObject] = [:]
 
   init(
-    _ stage: BoundStage, inputs: [(role: String, artifact: Artifact)], directory: String,
+    _ stage: BoundStage, inputs: [(role: String, artifact: Artifact)],
     processes: any StageProcesses, store: Store
   ) {
-    (self.stage, self.inputs, self.directory) = (stage, inputs, directory)
+    (self.stage, self.inputs) = (stage, inputs)
     (self.processes, self.store) = (processes, store)
   }
 
@@ -50,7 +49,8 @@ actor StageQuestions {
     let arguments =
       question + stage.parameters.flags(threads: nil)
       + inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
-    let bytes = try await processes.answer(stage.executable, arguments, directory: directory)
+    let bytes = try await processes.answer(
+      stage.executable, arguments, directory: stage.declaration.directory)
     let document = try JSONDocument(bytes, source: source)
     let memo: JSON = [
       "answer": document.root, "checksum": .string(Digest.sha256(try document.root.canonical).hex),

@@ -106,23 +106,26 @@ package struct YAMLCursor: Sendable {
     return text
   }
 
-  func members() throws(Failure) -> [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)] {
+  typealias Members = [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)]
+
+  func members() throws(Failure) -> Members {
     if isNull { return [] }
     guard case .mapping(let members) = content else {
       throw failure("expected a mapping (key: value), found \(typeName)")
     }
-    var result: [(key: String, keyCursor: YAMLCursor, value: YAMLCursor)] = []
+    var result: Members = []
     for (key, value) in members { result.append((try key.text(), key, value)) }
     return result
   }
 
   /// The elements of a list, or the one value as a list of itself.
-  func elements() throws(Failure) -> [YAMLCursor] {
+  func elements(allowingMappings: Bool = false) throws(Failure) -> [YAMLCursor] {
     switch content {
     case .sequence(let elements): elements
     case .text: [self]
     case .null: []
-    case .mapping: throw failure("expected a list, found \(typeName)")
+    case .mapping:
+      if allowingMappings { [self] } else { throw failure("expected a list, found \(typeName)") }
     }
   }
 }

@@ -18,6 +18,14 @@ package enum RunEnvironment {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime)
   }
 
+  /// How many bytes of memory this process may use: the machine's, or fewer where a control group says so.
+  package static var usableMemory: Int {
+    let lines = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8))?.split(separator: "\n") ?? []
+    let total = lines.first { $0.hasPrefix("MemTotal:") }?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+    let limit = (try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8))?.split(separator: "\n").first
+    return min(total.map { $0 * 1024 } ?? .max, limit.flatMap { Int($0) } ?? .max)
+  }
+
   /// How many processors this process may run on.
   ///
   /// Read from /proc: Foundation's count ignores the affinity mask, and Glibc shows its own to GNU C alone.

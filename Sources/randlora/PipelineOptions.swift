@@ -13,7 +13,8 @@ struct PipelineOptions: ParsableArguments {
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Give a variable of the pipeline another value; may be repeated.", valueName: "name=value"))
+      "Give a variable of the pipeline, or a parameter of a stage (STAGE.PARAMETER), another value; may be repeated.",
+      valueName: "name=value"))
   var settings: [String] = []
 
   func pipeline() throws(Failure) -> PipelineFile {
@@ -24,11 +25,7 @@ struct PipelineOptions: ParsableArguments {
       }
       values.append((String(setting[..<equals]), String(setting[setting.index(after: equals)...])))
     }
-    let bytes = try Files.contents(of: file, limit: 1 << 20)
-    guard let yaml = String(validating: bytes, as: UTF8.self) else {
-      throw Failure(.badData, "\(file): not valid UTF-8")
-    }
-    return try PipelineFile(yaml: yaml, path: file, settings: values)
+    return try PipelineFile(path: file, settings: values)
   }
 
   /// The store beside the pipeline file, or the one that the environment names.
@@ -43,9 +40,9 @@ struct PipelineOptions: ParsableArguments {
     var options = RunOptions()
     options.dryRun = true
     let events = EventLog()
-    let build = try Build(
-      directory: pipeline.directory, store: store,
-      processes: LocalProcesses(siblings: SiblingProgram.directory), options: options, report: events.add)
+    let build = Build(
+      store: store, processes: LocalProcesses(siblings: SiblingProgram.directory), options: options,
+      report: events.add)
     let summary = try await build.run(try pipeline.selection(targets))
     if let failure = events.firstFailure, summary.exitCode != 0 { throw failure }
     return events.all

@@ -59,6 +59,7 @@ struct RunCommand: AsyncParsableCommand {
     for name in force { _ = try pipeline.selection([name]) }
     var runOptions = RunOptions()
     (runOptions.jobs, runOptions.cores) = (jobs, RunEnvironment.usableProcessors)
+    runOptions.memory = RunEnvironment.usableMemory
     (runOptions.keepGoing, runOptions.dryRun, runOptions.forced) = (keepGoing, dryRun, Set(force))
     (runOptions.waits, runOptions.verification, runOptions.pushes) = (wait, verify.verification, push)
     let display = RunDisplay(json: json, quiet: quiet, dryRun: dryRun)
@@ -66,10 +67,9 @@ struct RunCommand: AsyncParsableCommand {
     if push, store.upstream.isEmpty {
       throw Failure(.usage, "--push: there is no upstream store", hint: "name one with RANDLORA_STORE_UPSTREAM")
     }
-    let build = try Build(
-      directory: pipeline.directory, store: store,
-      processes: LocalProcesses(siblings: SiblingProgram.directory), options: runOptions, report: display.show
-    )
+    let build = Build(
+      store: store, processes: LocalProcesses(siblings: SiblingProgram.directory), options: runOptions,
+      report: display.show)
     StopSignals.listen { build.stop() }
     let summary = try await build.run(selection)
     let report = try RunReport(title: Files.name(of: options.file), summary, in: store)

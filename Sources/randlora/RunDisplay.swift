@@ -71,6 +71,8 @@ final class RunDisplay: Sendable {
       return form == .plain ? "running   \(label): \(text(reasons))" : nil
     case .progress(let label, let progress):
       return form == .plain ? plainProgress(label, progress, &state) : nil
+    case .retrying(let label, let failure, let attempt, let retries):
+      return "retrying  \(label): \(failure.message) (retry \(attempt) of \(retries))"
     case .finished(let label, _, let seconds):
       return "\(styled("made", "32"))      \(label) in \(NumberText.fixed(seconds, decimals: 1)) s"
     case .interrupted(let label, let step):

@@ -25,6 +25,10 @@ extension RunEvent {
       if let rate = progress.rate { object["rate"] = .number(rate) }
       if let loss = progress.loss { object["loss"] = .number(loss) }
       return Self.object("progress", label, object)
+    case .retrying(let label, let failure, let attempt, let retries):
+      return Self.object(
+        "retrying", label,
+        ["message": .string(failure.message), "attempt": .integer(attempt), "retries": .integer(retries)])
     case .finished(let label, let digest, let seconds):
       return Self.object("finished", label, ["output": .string(digest.hex), "seconds": .number(seconds)])
     case .interrupted(let label, let step):

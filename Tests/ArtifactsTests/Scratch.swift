@@ -101,6 +101,7 @@ enum Sample {
       "artifact": digest, "kind": "model", "scheme": "file", "destination": "model.tar.zst",
       "published": ["files": [file]],
     ],
+    .directory: [:],
   ]
 }
 

@@ -111,6 +111,10 @@ final class FakePrograms: StageProcesses {
 
   func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {
     let program = launch.executable
+    if program == "/bin/sh" {
+      state.withLock { $0.calls.append("sh") }
+      return try await LocalProcesses(siblings: "/", grace: 0.2).run(launch)
+    }
     let flags = Flags(launch.arguments)
     let span = flags.integer("steps").map { " +\($0)" } ?? ""
     let (code, hook, omits) = state.withLock { state in

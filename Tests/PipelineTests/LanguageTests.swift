@@ -17,7 +17,7 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
   #expect(message("stages: {}") == "p.yaml:1:9: the pipeline has no stages")
   #expect(
     message("stages:\n  a:\n    with: {}")
-      == "p.yaml:2:3: the stage 'a' does not say which program it runs (key 'stage')")
+      == "p.yaml:2:3: the stage 'a' does not say what it runs (key 'stage' or 'command')")
   #expect(
     message("stages:\n  a: {stage: x, wiht: {k: 1}}")
       == "p.yaml:2:17: unknown key 'wiht'; an input names a stage\nhint: did you mean 'with'?")

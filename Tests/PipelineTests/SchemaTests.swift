@@ -40,14 +40,47 @@ private func json(_ node: Node) throws -> JSON {
     #expect(try PipelineFile(yaml: yaml, path: file).stages.isEmpty == false)
     #expect(schema.validate(try json(#require(try compose(yaml: yaml)))) == [], "\(file)")
   }
-  #expect(schema.validate(try json(#require(try compose(yaml: Workspace.pipeline)))) == [])
+  for yaml in [Workspace.pipeline, everyKey] {
+    #expect(try PipelineFile(yaml: yaml, path: "p.yaml").stages.isEmpty == false)
+    #expect(schema.validate(try json(#require(try compose(yaml: yaml)))) == [])
+  }
 }
+
+private let everyKey = """
+  description: one of everything
+  variables: {method: lora, publish: no}
+  defaults: {train-step: {learning-rate: 1e-3}}
+  stages:
+    base: {stage: import-base, description: the model, with: {base-model: model}}
+    clean:
+      command: sed -n 1,9p "$raw_rows/rows" > "$output/rows"
+      raw-rows: fetch
+      inputs: [clean.sed]
+      outputs: [rows]
+      environment: {LANG: C, EDITOR: }
+      timeout: 15m
+      retries: 2
+    fetch: {command: "date > $output/rows", inputs: script, outputs: rows}
+    start:
+      stage: init-adapter
+      base: base
+      matrix:
+        method: {randlora: {alpha: 40}, lora: {alpha: 10}, none: }
+        rank: [4, 8]
+        exclude: [{method: lora, rank: 8}, {method: none}]
+        include: [{method: none, rank: 4}]
+      when: {method: lora, matrix.rank: [4, 8], publish: {not: [yes, maybe]}}
+      with: {rank: "${matrix.rank}"}
+    data: {stage: prepare-data, base: base, with: {data-path: {from: clean, path: rows}}}
+    trained: {stage: train-step, base: base, dataset: data, checkpoint: start, threads: 2, memory: 6GB, evaluate: true}
+  """
 
 @Test func theSchemaRefusesWhatTheRunnerRefuses() throws {
   let schema = try pipelineSchema()
   for yaml in [
     "stage: {}", "stages: {}", "stages: {a: {with: {}}}", "stages: {a: {stage: x, wiht: {k: 1}}}",
-    "stages: {a: {stage: x}}\nextra: 1",
+    "stages: {a: {stage: x}}\nextra: 1", "stages: {a: {command: x}}", "stages: {a: {stage: x, command: y, outputs: z}}",
+    "stages: {a: {stage: x, when: {b: {nto: c}}}}", "stages: {a: {stage: x, with: {k: {form: b}}}}",
   ] {
     #expect(failure { _ = try PipelineFile(yaml: yaml, path: "p.yaml") } != nil)
     #expect(!schema.validate(try json(#require(try compose(yaml: yaml)))).isEmpty, "\(yaml)")

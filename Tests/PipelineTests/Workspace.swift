@@ -54,8 +54,8 @@ final class Workspace: Sendable {
   }
 
   func build(options: RunOptions = RunOptions(), processes: (any StageProcesses)? = nil) throws -> Build {
-    try Build(
-      directory: root, store: try store(), processes: processes ?? programs, options: options,
+    Build(
+      store: try store(), processes: processes ?? programs, options: options,
       report: { [weak self] event in self?.events.withLock { $0.append(event) } })
   }
 
