@@ -15,7 +15,15 @@ package enum Parallel {
   }
 
   /// Calls `body` once for each of `0 ..< count`, in no particular order.
-  package static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+  ///
+  /// File and function say whose work it is, for `WorkTimes`.
+  package static func forEach(
+    _ count: Int, file: StaticString = #fileID, function: StaticString = #function, _ body: @Sendable (Int) -> Void
+  ) {
+    WorkTimes.measure(file, function) { run(count, body) }
+  }
+
+  private static func run(_ count: Int, _ body: @Sendable (Int) -> Void) {
     let workers = min(threads, count)
     if workers <= 1 {
       for index in 0..<count { body(index) }
@@ -32,7 +40,10 @@ package enum Parallel {
   }
 
   /// Calls `body` for consecutive ranges of at most `size` that cover `0 ..< count`.
-  package static func forEachRange(of count: Int, by size: Int, _ body: @Sendable (Range<Int>) -> Void) {
-    forEach((count + size - 1) / size) { body($0 * size..<min(($0 + 1) * size, count)) }
+  package static func forEachRange(
+    of count: Int, by size: Int, file: StaticString = #fileID, function: StaticString = #function,
+    _ body: @Sendable (Range<Int>) -> Void
+  ) {
+    forEach((count + size - 1) / size, file: file, function: function) { body($0 * size..<min(($0 + 1) * size, count)) }
   }
 }

@@ -51,10 +51,12 @@ struct StepBenchmark: ParsableCommand {
     _ = try trainer.step()
     var seconds: [Double] = []
     let processorStart = RunEnvironment.processorSeconds
-    for _ in 0..<steps {
-      let start = Console.monotonicSeconds()
-      _ = try trainer.step()
-      seconds.append(Console.monotonicSeconds() - start)
+    let operations = try WorkTimes.collect {
+      for _ in 0..<steps {
+        let start = Console.monotonicSeconds()
+        _ = try trainer.step()
+        seconds.append(Console.monotonicSeconds() - start)
+      }
     }
     let processorSeconds = RunEnvironment.processorSeconds - processorStart
     let timed = Array(rowLengths.dropFirst(window))
@@ -62,7 +64,7 @@ struct StepBenchmark: ParsableCommand {
       model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed)
     report(
       StepResult(
-        cost: cost, seconds: seconds, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
+        cost: cost, seconds: seconds, operations: operations, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
         sgemm: MultiplicationRate(before, MultiplicationRate()),
         peakPrivateBytes: watch.finish(), peakResidentBytes: PeakMemory.resident))
   }

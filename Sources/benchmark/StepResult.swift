@@ -7,6 +7,8 @@ struct StepResult {
   let cost: StepCost
   /// Each timed step's.
   let seconds: [Double]
+  /// Seconds of each operation, of all timed steps together.
+  let operations: [String: Double]
   /// Of all threads and timed steps together.
   let processorSeconds: Double
   /// Of all timed steps together.
@@ -23,6 +25,12 @@ struct StepResult {
   /// The same by processor time: what idle threads cost does not count, nor does other work on the machine.
   private var processorShare: Double { 2e-9 * cost.total / processorSeconds / sgemm.gigaflopsPerProcessor }
 
+  /// The share of each operation in the time, largest first; what is outside of them is "rest".
+  private var shares: [(name: String, share: Double)] {
+    let rest = ("rest", total - operations.values.reduce(0, +))
+    return (operations.map { ($0.key, $0.value) } + [rest]).map { ($0.0, $0.1 / total) }.sorted { $0.1 > $1.1 }
+  }
+
   var json: JSONObject {
     [
       "seconds_per_step": .number(median), "tokens_per_second": .number(Double(tokens) / total),
@@ -30,6 +38,8 @@ struct StepResult {
       "processor_seconds_per_step": .number(processorSeconds / Double(seconds.count)),
       "share_of_sgemm_by_processor_time": .number(processorShare),
       "peak_private_bytes": .integer(peakPrivateBytes), "peak_resident_bytes": .integer(peakResidentBytes),
+      "share_of_time": .object(
+        shares.reduce(into: JSONObject()) { $0[$1.name] = .number($1.share) }),
       "multiplications": .object([
         "frozen_forward": .number(cost.frozenForward), "frozen_backward": .number(cost.frozenBackward),
         "attention": .number(cost.attention), "head": .number(cost.head), "update": .number(cost.update),
@@ -49,6 +59,9 @@ struct StepResult {
     table.add("share of sgemm by processor time", "\(NumberText.fixed(100 * processorShare, decimals: 1)) %")
     table.add("peak private memory", NumberText.bytes(peakPrivateBytes))
     table.add("peak resident memory", NumberText.bytes(peakResidentBytes))
+    for (name, share) in shares where share >= 0.005 {
+      table.add("  " + name, "\(NumberText.fixed(100 * share, decimals: 1)) %")
+    }
     return table
   }
 }
