@@ -1,3 +1,5 @@
+import Tensor
+
 /// The random numbers that torch draws on the CPU: a Mersenne Twister (MT19937), seeded as `manual_seed` does.
 struct TorchGenerator {
   private var state: [UInt32]
@@ -57,12 +59,5 @@ struct TorchGenerator {
     let slope = 5.0.squareRoot()
     let gain = (2 / (1 + slope * slope)).squareRoot()
     return Float(3.0.squareRoot() * (gain / Double(fanIn).squareRoot()))
-  }
-}
-
-extension Float {
-  /// The nearest bfloat16, ties to even, as a float. Not for NaN.
-  var roundedToBFloat16: Float {
-    Float(bitPattern: (bitPattern + 0x7FFF + (bitPattern >> 16 & 1)) & 0xFFFF_0000)
   }
 }

@@ -1,8 +1,8 @@
 #include "kernel.h"
 
-KERNEL void rl_rope(size_t T, size_t H, size_t d, float direction, const float *restrict cosine,
+KERNEL void rl_rope(size_t T, size_t H, size_t d, size_t w, float direction, const float *restrict cosine,
                     const float *restrict sine, float *restrict x) {
-  size_t half = d / 2;
+  size_t half = w / 2;
   for (size_t t = 0; t < T; t++) {
     const float *c = cosine + t * half, *s = sine + t * half;
     for (size_t h = 0; h < H; h++) {

@@ -1,5 +1,6 @@
 package import Failures
 package import JSON
+package import Tensor
 
 /// What config.json says about a decoder model, checked. Fields that transformers would default are defaulted the
 /// same way; a field that asks for something we do not compute is refused by its name.
@@ -23,7 +24,21 @@ package struct ModelConfiguration: Sendable, Equatable {
   package let contextLength: Int
   /// `rms_norm_eps`
   package let normEpsilon: Double
-  package let rotary: RotaryParameters
+  /// How positions are told in each layer; nil: not at all.
+  package let rotaries: [RotaryParameters?]
+  /// What embeddings are multiplied with, beside `ModelFamily.scalesEmbeddings` (Granite: `embedding_multiplier`).
+  package let embeddingMultiplier: Double
+  /// What the products of queries and keys are multiplied with: 1/sqrt(d), or as `query_pre_attn_scalar` or
+  /// `attention_multiplier` say.
+  package let attentionScale: Double
+  /// `attn_logit_softcapping`
+  package let attentionSoftCap: Double?
+  /// What each half of a layer adds to the residual stream is multiplied with (Granite: `residual_multiplier`).
+  package let residualMultiplier: Double
+  /// What logits are divided by (Granite: `logits_scaling`).
+  package let logitDivisor: Double
+  /// `final_logit_softcapping`
+  package let logitSoftCap: Double?
   /// Whether q_proj, k_proj and v_proj have a bias (Llama: `attention_bias`; Qwen 2: always).
   package let hasQueryKeyValueBias: Bool
   /// Whether o_proj has a bias (Llama: `attention_bias`).
@@ -52,7 +67,7 @@ package struct ModelConfiguration: Sendable, Equatable {
   /// - Parameter config: the root of config.json.
   package init(_ config: JSONCursor) throws(Failure) {
     family = try Self.family(config)
-    try Self.refuseUnsupported(config)
+    try Self.refuseUnsupported(config, family: family)
     func size(_ name: String) throws(Failure) -> Int { try config.field(name).integer(in: 1...Self.limit) }
     vocabularySize = try size("vocab_size")
     width = try size("hidden_size")
@@ -65,16 +80,32 @@ package struct ModelConfiguration: Sendable, Equatable {
       try config.optional("max_position_embeddings")?.integer(in: 1...Self.limit)
       ?? family.contextLength
     normEpsilon = try config.optional("rms_norm_eps")?.positive() ?? family.normEpsilon
-    rotary = try RotaryParameters(config: config, contextLength: contextLength)
+    let scalars = try Self.scalars(config, family: family)
+    embeddingMultiplier = scalars[.embeddingMultiplier] ?? 1
+    attentionScale =
+      scalars[.attentionMultiplier] ?? 1 / (scalars[.queryScale] ?? Double(headWidth)).squareRoot()
+    attentionSoftCap = scalars[.attentionSoftCap]
+    residualMultiplier = scalars[.residualMultiplier] ?? 1
+    logitDivisor = scalars[.logitDivisor] ?? 1
+    logitSoftCap = scalars[.logitSoftCap]
     let attentionBias = try Self.bias(config, "attention_bias", family: family)
     hasQueryKeyValueBias = attentionBias || family.hasQueryKeyValueBias
     hasAttentionOutputBias = attentionBias
     hasFeedForwardBias = try Self.bias(config, "mlp_bias", family: family)
     windows = try Self.windows(config, family: family, layers: layerCount)
-    tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? false
+    rotaries = try RotaryParameters.layers(
+      .init(config: config, rotation: family.rotation, contextLength: contextLength, headWidth: headWidth),
+      windows: windows)
+    tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? family.tiesEmbeddings
     let tokens = try SpecialTokens(
       config, defaults: family.tokens, vocabularySize: vocabularySize)
     (bosID, eosIDs, padID) = (tokens.bosID, tokens.eosIDs, tokens.padID)
+  }
+
+  /// What embeddings are multiplied with, when their weights are of that type: transformers rounds sqrt(D) to it.
+  package func embeddingScale(weights dtype: DType) -> Float {
+    let root = family.scalesEmbeddings ? Float(width).squareRoot() : 1
+    return root.rounded(to: dtype) * Float(embeddingMultiplier)
   }
 
   private static func family(_ config: JSONCursor) throws(Failure) -> ModelFamily {
@@ -137,50 +168,33 @@ package struct ModelConfiguration: Sendable, Equatable {
   }
 }
 
-// MARK: - Sliding windows
+// MARK: - Numbers that only some families have
 
 extension ModelConfiguration {
-  private static func windows(_ config: JSONCursor, family: ModelFamily, layers: Int) throws(Failure)
-    -> [Int?]
+  /// The family's numbers, those without effect left out. Another family's must be absent or null, or a multiplier of 1.
+  private static func scalars(_ config: JSONCursor, family: ModelFamily) throws(Failure) -> [FamilyScalar.Name: Double]
   {
-    let field = try config.optional("sliding_window")
-    let isAbsent = config.value["sliding_window"] == nil
-    let given = try field?.integer(in: 1...limit)
-    let types = try config.optional("layer_types")
-    switch family.windows {
-    case .none:
-      if let field { throw field.failure("models of type \(family.modelType) have no sliding window") }
-      return try types.map { types throws(Failure) in try windows(named: types, window: nil, layers: layers) }
-        ?? Array(repeating: nil, count: layers)
-    case .everyLayer(let absent):
-      let window = given ?? (isAbsent ? absent : nil)
-      if let types { return try windows(named: types, window: window, isUniform: true, layers: layers) }
-      return Array(repeating: window, count: layers)
-    case .onRequest(let absent):
-      let isUsed = try config.optional("use_sliding_window")?.bool() ?? false
-      let window = isUsed ? given ?? (isAbsent ? absent : nil) : nil
-      if let types { return try windows(named: types, window: window, layers: layers) }
-      let first = try config.optional("max_window_layers")?.integer(in: 0...limit) ?? 28
-      return (0..<layers).map { $0 >= first ? window : nil }
-    }
-  }
-
-  private static func windows(
-    named types: JSONCursor, window: Int?, isUniform: Bool = false, layers: Int
-  ) throws(Failure) -> [Int?] {
-    let elements = try types.elements()
-    guard elements.count == layers else {
-      throw types.failure("\(elements.count) entries for num_hidden_layers \(layers)")
-    }
-    var windows: [Int?] = []
-    for element in elements {
-      switch try element.string() {
-      case "full_attention" where !isUniform || window == nil: windows.append(nil)
-      case "sliding_attention" where window != nil: windows.append(window)
-      case let name: throw element.failure("'\(name)' does not agree with the model's sliding window")
+    var scalars: [FamilyScalar.Name: Double] = [:]
+    for name in FamilyScalar.Name.allCases {
+      let field = try config.optional(name.rawValue)
+      if let own = family.scalars.first(where: { $0.name == name }) {
+        let isAbsent = config.value[name.rawValue] == nil
+        scalars[name] = try field?.positive() ?? (isAbsent ? own.absent : nil)
+      } else if let field, !name.isMultiplier || field.value != 1 {
+        throw field.failure("models of type \(family.modelType) have no '\(name.rawValue)'")
       }
     }
-    return windows
+    return scalars
+  }
+}
+
+extension FamilyScalar.Name {
+  /// Whether 1 changes nothing.
+  fileprivate var isMultiplier: Bool {
+    switch self {
+    case .embeddingMultiplier, .residualMultiplier, .logitDivisor: true
+    case .queryScale, .attentionMultiplier, .attentionSoftCap, .logitSoftCap: false
+    }
   }
 }
 
@@ -190,21 +204,19 @@ extension ModelConfiguration {
   /// Fields that change what a model computes, each with the only value that we compute. transformers adds fields all
   /// the time, most of them without effect: what is not listed here or read above is ignored.
   private static let neutralValues: [(field: String, value: JSON)] = [
-    ("hidden_act", "silu"), ("hidden_activation", "silu"), ("pretraining_tp", 1), ("attention_dropout", 0),
-    ("embd_pdrop", 0), ("resid_pdrop", 0), ("hidden_dropout", 0), ("partial_rotary_factor", 1),
-    ("is_encoder_decoder", false), ("add_cross_attention", false), ("embedding_multiplier", 1),
-    ("residual_multiplier", 1), ("logits_scaling", 1), ("logit_scale", 1), ("use_qk_norm", false),
-    ("qk_norm", false), ("alibi", false), ("use_bidirectional_attention", false), ("is_causal", true),
+    ("pretraining_tp", 1), ("attention_dropout", 0), ("embd_pdrop", 0), ("resid_pdrop", 0),
+    ("hidden_dropout", 0), ("is_encoder_decoder", false), ("add_cross_attention", false), ("logit_scale", 1),
+    ("use_qk_norm", false), ("qk_norm", false), ("alibi", false), ("use_bidirectional_attention", false),
+    ("is_causal", true),
   ]
 
   /// Fields that must be absent or null.
   private static let refusedFields = [
-    "quantization_config", "attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar",
-    "attention_multiplier", "clip_qkv", "num_experts", "num_local_experts", "no_rope_layers", "pruned_heads",
+    "quantization_config", "clip_qkv", "num_experts", "num_local_experts", "pruned_heads",
     "attention_chunk_size", "layer_norm_eps", "compression_config",
   ]
 
-  private static func refuseUnsupported(_ config: JSONCursor) throws(Failure) {
+  private static func refuseUnsupported(_ config: JSONCursor, family: ModelFamily) throws(Failure) {
     for name in refusedFields {
       guard let field = try config.optional(name) else { continue }
       if field.value.objectValue?.isEmpty ?? false { continue }
@@ -212,7 +224,8 @@ extension ModelConfiguration {
         "'\(name)' is not supported",
         hint: name == "quantization_config" ? "use the model's original weights in f32, f16 or bf16" : nil)
     }
-    for (name, neutral) in neutralValues {
+    let activation = JSON.string(family.activation.rawValue)
+    for (name, neutral) in neutralValues + [("hidden_act", activation), ("hidden_activation", activation)] {
       guard let field = try config.optional(name), field.value != neutral else { continue }
       throw field.failure(
         "only \(neutral.text(indent: 0)) is supported, found \(field.value.text(indent: 0))")

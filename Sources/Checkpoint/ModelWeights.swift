@@ -18,12 +18,17 @@ extension ModelConfiguration {
     }
   }
 
+  /// What the norm of queries normalises at a time: a head, or all heads.
+  package var queryNormWidth: Int { family.norms.areHeadwise ? headWidth : headCount * headWidth }
+  /// What the norm of keys normalises at a time: a head, or all heads.
+  package var keyNormWidth: Int { family.norms.areHeadwise ? headWidth : keyValueHeadCount * headWidth }
+
   /// The norms of a layer that the family has, by module name, with the width of what each normalises.
   private var layerNorms: [(name: String, width: Int)] {
     let norms = family.norms
     return [
-      (norms.attentionInput, width), (norms.query, headWidth), (norms.key, headWidth),
-      (norms.feedForwardInput, width),
+      (norms.attentionInput, width), (norms.query, queryNormWidth), (norms.key, keyNormWidth),
+      (norms.attentionOutput, width), (norms.feedForwardInput, width), (norms.feedForwardOutput, width),
     ].compactMap { name, width in name.map { ($0, width) } }
   }
 

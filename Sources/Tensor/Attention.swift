@@ -14,17 +14,29 @@ package struct Attention: Sendable {
   /// A query at position p sees the positions in p - window + 1 ... p; nil: all before it.
   package let window: Int?
 
-  package init(heads: Int, keyValueHeads: Int, headDimension: Int, window: Int? = nil) {
+  /// What the products of queries and keys are multiplied with.
+  package let scale: Float
+  /// Keeps the scaled scores within bounds before the softmax.
+  package let softCap: SoftCap?
+
+  /// - Parameter scale: 1/sqrt(d) when nil.
+  package init(
+    heads: Int, keyValueHeads: Int, headDimension: Int, window: Int? = nil, scale: Float? = nil,
+    softCap: SoftCap? = nil
+  ) {
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headDimension = headDimension
     self.window = window
+    self.scale = scale ?? 1 / Float(headDimension).squareRoot()
+    self.softCap = softCap
   }
 
   /// Queries whose scores are formed at a time.
   static let block = 64
 
-  private var scale: Float { 1 / Float(headDimension).squareRoot() }
+  /// What scores are still to be multiplied with once `cappedScores` has formed them.
+  private var remainingScale: Float { softCap == nil ? scale : 1 }
 
   /// What one row attends to: its keys and values, which may reach back before its queries (a cache).
   package struct Segment: Sendable {
@@ -84,9 +96,9 @@ package struct Attention: Sendable {
         unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.queries.count * block.keys.count) { scratch in
           guard let scores = scratch.baseAddress else { return }
           for head in headsOf(group) {
-            unsafe rawScores(block, segment, q: q, head: head, into: scores)
+            unsafe cappedScores(block, segment, q: q, head: head, into: scores)
             unsafe rl_masked_softmax(
-              block.queries.count, block.keys.count, block.keys.count, scale, block.first, block.last, scores,
+              block.queries.count, block.keys.count, block.keys.count, remainingScale, block.first, block.last, scores,
               lse.pointer + head * T + block.queries.lowerBound)
             unsafe MatMul.gemm(
               rows: block.queries.count, columns: headDimension, inner: block.keys.count, alpha: 1,
@@ -113,12 +125,14 @@ package struct Attention: Sendable {
       let segment = segments[index / keyValueHeads]
       for block in blocks(of: segment) {
         let size = block.queries.count * block.keys.count
-        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * size + block.queries.count) { scratch in
+        let room = (softCap == nil ? 2 : 3) * size + block.queries.count
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
           guard let scores = scratch.baseAddress else { return }
           for head in headsOf(index % keyValueHeads) {
             unsafe backward(
               block, segment, head: head, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dK, dV: dV,
-              scores: scores, dScores: scores + size, delta: scores + 2 * size)
+              scores: scores, dScores: scores + size, delta: scores + 2 * size,
+              capped: scores + 2 * size + block.queries.count)
           }
         }
       }
@@ -128,7 +142,7 @@ package struct Attention: Sendable {
   private func backward(
     _ block: Block, _ segment: Segment, head: Int, tokens T: Int, dOut: Tensor, q: Tensor, out: Tensor,
     lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor, scores: UnsafeMutablePointer<Float>,
-    dScores: UnsafeMutablePointer<Float>, delta: UnsafeMutablePointer<Float>
+    dScores: UnsafeMutablePointer<Float>, delta: UnsafeMutablePointer<Float>, capped: UnsafeMutablePointer<Float>
   ) {
     let d = headDimension, rows = block.queries.count, columns = block.keys.count
     let group = head / (heads / keyValueHeads)
@@ -137,9 +151,10 @@ package struct Attention: Sendable {
     for row in 0..<rows {
       unsafe delta[row] = rl_dot(d, dOutBlock + row * queryStride, outBlock + row * queryStride)
     }
-    unsafe rawScores(block, segment, q: q, head: head, into: scores)
+    unsafe cappedScores(block, segment, q: q, head: head, into: scores)
+    if softCap != nil { unsafe capped.update(from: scores, count: rows * columns) }
     unsafe rl_masked_exp(
-      rows, columns, columns, scale, block.first, block.last, lse.pointer + head * T + block.queries.lowerBound,
+      rows, columns, columns, remainingScale, block.first, block.last, lse.pointer + head * T + block.queries.lowerBound,
       scores)
     unsafe MatMul.gemm(  // dV += Pᵀ dO
       rows: columns, columns: d, inner: rows, alpha: 1, a: scores, aStride: columns, aTransposed: true,
@@ -149,7 +164,8 @@ package struct Attention: Sendable {
       rows: rows, columns: columns, inner: d, alpha: 1, a: dOutBlock, aStride: queryStride, aTransposed: false,
       b: keyAddress(segment.values, segment, block, group), bStride: keyStride, bTransposed: true, beta: 0,
       c: dScores, cStride: columns)
-    unsafe rl_softmax_backward(rows, columns, columns, scale, scores, delta, dScores)
+    unsafe rl_softmax_backward(rows, columns, columns, remainingScale, scores, delta, dScores)
+    if let softCap { unsafe rl_soft_cap_backward(rows * columns, scale, softCap.cap, capped, dScores) }
     unsafe MatMul.gemm(  // dQ = dS K
       rows: rows, columns: d, inner: columns, alpha: 1, a: dScores, aStride: columns, aTransposed: false,
       b: keyAddress(segment.keys, segment, block, group), bStride: keyStride, bTransposed: false, beta: 0,
@@ -166,8 +182,8 @@ package struct Attention: Sendable {
     return group * share..<(group + 1) * share
   }
 
-  /// `scores = Q Kᵀ`, unscaled, (queries, keys).
-  private func rawScores(
+  /// `scores = Q Kᵀ`, (queries, keys): unscaled, or, with a cap, scaled and capped.
+  private func cappedScores(
     _ block: Block, _ segment: Segment, q: Tensor, head: Int, into scores: UnsafeMutablePointer<Float>
   ) {
     unsafe MatMul.gemm(
@@ -175,6 +191,7 @@ package struct Attention: Sendable {
       a: queryAddress(q, block, head), aStride: heads * headDimension, aTransposed: false,
       b: keyAddress(segment.keys, segment, block, head / (heads / keyValueHeads)),
       bStride: keyValueHeads * headDimension, bTransposed: true, beta: 0, c: scores, cStride: block.keys.count)
+    if let softCap { unsafe rl_soft_cap(block.queries.count * block.keys.count, scale, softCap.cap, scores) }
   }
 
   private func queryAddress(_ tensor: Tensor, _ block: Block, _ head: Int) -> UnsafeMutablePointer<Float> {

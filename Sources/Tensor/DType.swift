@@ -24,3 +24,19 @@ package enum DType: String, Sendable, CaseIterable {
   /// Whether model weights may have this type: what the matrix product can widen to float32.
   package var isWeight: Bool { self == .f32 || self == .f16 || self == .bf16 }
 }
+
+extension Float {
+  /// The nearest bfloat16, ties to even, as a float. Not for NaN.
+  package var roundedToBFloat16: Float {
+    Float(bitPattern: (bitPattern + 0x7FFF + (bitPattern >> 16 & 1)) & 0xFFFF_0000)
+  }
+
+  /// The nearest value of a type of weights, ties to even. Not for NaN.
+  package func rounded(to dtype: DType) -> Float {
+    switch dtype {
+    case .bf16: roundedToBFloat16
+    case .f16: Float(Float16(self))
+    default: self
+    }
+  }
+}

@@ -25,6 +25,11 @@ extension Tensor {
     unsafe rl_add_bias(T, bias.count, bias.pointer, pointer)
   }
 
+  /// `self += value`
+  package func add(_ value: Float) {
+    for index in 0..<count { self[index] += value }
+  }
+
   package func fill(with value: Float) {
     unsafe pointer.update(repeating: value, count: count)
   }
@@ -46,30 +51,6 @@ extension Tensor {
   package var sumOfSquares: Double { unsafe rl_sum_squares(count, pointer) }
 
   package var sum: Double { unsafe rl_sum(count, pointer) }
-}
-
-/// The gated activation of the Llama feed-forward block: `out = silu(gate) · up`.
-package enum SwiGLU {
-  private static let block = 1 << 13
-
-  /// All tensors (T, F).
-  package static func forward(gate: Tensor, up: Tensor, into out: Tensor) {
-    precondition(gate.count == up.count && gate.count == out.count)
-    Parallel.forEachRange(of: gate.count, by: block) { range in
-      let at = range.lowerBound
-      unsafe rl_swiglu(range.count, gate.pointer + at, up.pointer + at, out.pointer + at)
-    }
-  }
-
-  /// Overwrites `gate` and `up` with their gradients; all tensors (T, F).
-  package static func backward(dOut: Tensor, gate: Tensor, up: Tensor) {
-    precondition(gate.count == up.count && gate.count == dOut.count)
-    Parallel.forEachRange(of: gate.count, by: block) { range in
-      let at = range.lowerBound
-      unsafe rl_swiglu_backward(
-        range.count, gate.pointer + at, up.pointer + at, dOut.pointer + at, gate.pointer + at, up.pointer + at)
-    }
-  }
 }
 
 extension Tensor {

@@ -1,14 +1,15 @@
 import Adapters
 import Tensor
 
-/// The first half of a decoder layer: attention over a normalised copy of the residual stream, added back to it.
+/// The first half of a decoder layer: attention over the residual stream, added back to it.
 struct AttentionBlock: Sendable {
-  let inputNorm: RMSNorm
+  let branch: ResidualBranch
   /// q (T, H·d), k and v (T, K·d)
   let queryKeyValue: Projections
   let output: Linear
   let queryNorm, keyNorm: OptionalNorm
-  let rope: RotaryEmbedding
+  /// Which of the pass's tables rotates queries and keys; nil: none does.
+  let rope: Int?
   let attention: Attention
 
   /// In the order of their slots.
@@ -16,8 +17,11 @@ struct AttentionBlock: Sendable {
 
   /// What the backward pass needs of the forward pass; the rest it forms again.
   struct Activations {
-    /// (T, D)
-    let input: NormInput
+    let branch: ResidualBranch.Activations
+    let own: Own
+  }
+
+  struct Own {
     /// What the norms of queries (T, H·d) and keys (T, K·d) were given, where the family has them.
     let queryInput, keyInput: NormInput?
     /// Rotated queries (T, H·d), rotated keys and values (T, K·d).
@@ -31,23 +35,25 @@ struct AttentionBlock: Sendable {
   ///   - cache: earlier keys and values of the rows, which the rows' own are added to; nil in training.
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass, cache: KVCache.Layer?) -> (y: Tensor, Activations) {
-    let (h, input) = inputNorm.forward(x)
+    let (y, saved, own) = branch.forward(x) { attend($0, pass: pass, cache: cache) }
+    return (y, Activations(branch: saved, own: own))
+  }
+
+  private func attend(_ h: Tensor, pass: Pass, cache: KVCache.Layer?) -> (Tensor, Own) {
     let projected = queryKeyValue.forward(h, pass: pass)
     let (q, queryInput) = queryNorm.forward(projected[0])
     let (k, keyInput) = keyNorm.forward(projected[1])
     let v = projected[2]
-    rope.forward(q, heads: attention.heads, table: pass.rope)
-    rope.forward(k, heads: attention.keyValueHeads, table: pass.rope)
+    if let rope {
+      pass.ropes[rope].forward(q, heads: attention.heads)
+      pass.ropes[rope].forward(k, heads: attention.keyValueHeads)
+    }
     let attended = Tensor(shape: q.shape), lse = Tensor(attention.heads, pass.rows.tokens)
     let segments = cache?.append(k, v, rows: pass.rows) ?? ownSegments(k, v, rows: pass.rows)
     attention.forward(q, segments: segments, into: attended, lse: lse)
-    let y = output.forward(attended, pass: pass)
-    y.add(x)
     return (
-      y,
-      Activations(
-        input: input, queryInput: queryInput, keyInput: keyInput, q: q, k: k, v: v, attended: attended,
-        lse: lse)
+      output.forward(attended, pass: pass),
+      Own(queryInput: queryInput, keyInput: keyInput, q: q, k: k, v: v, attended: attended, lse: lse)
     )
   }
 
@@ -59,21 +65,29 @@ struct AttentionBlock: Sendable {
     guard linears.contains(where: { $0.needsBackward(inputGradient: inputGradient, pass: pass) }) else {
       return
     }
-    let dAttended = Tensor(shape: saved.attended.shape)
-    output.backward(dY: d, x: saved.attended, into: dAttended, pass: pass)
-    var dQ = Tensor(shape: saved.q.shape), dK = Tensor(shape: saved.k.shape)
-    let dV = Tensor(shape: saved.v.shape)
-    attention.backward(
-      dOut: dAttended, q: saved.q, out: saved.attended, lse: saved.lse,
-      segments: ownSegments(saved.k, saved.v, rows: pass.rows), dQ: dQ, dK: dK, dV: dV)
-    rope.backward(dQ, heads: attention.heads, table: pass.rope)
-    rope.backward(dK, heads: attention.keyValueHeads, table: pass.rope)
-    dQ = queryNorm.backward(dY: dQ, input: saved.queryInput)
-    dK = keyNorm.backward(dY: dK, input: saved.keyInput)
+    let own = saved.own
+    let dAttended = Tensor(shape: own.attended.shape)
+    output.backward(
+      dY: branch.outputGradient(d, saved.branch), x: own.attended, into: dAttended, pass: pass)
+    let dProjected = backwardThroughAttention(dAttended, own, pass: pass)
     let dH = inputGradient ? Tensor(shape: d.shape) : nil
-    let h = Recomputed { inputNorm.forward(saved.input.x).y }
-    queryKeyValue.backward(dY: [dQ, dK, dV], x: h, into: dH, pass: pass)
-    if let dH { inputNorm.backward(dY: dH, input: saved.input, into: d) }
+    queryKeyValue.backward(dY: dProjected, x: branch.halfInput(saved.branch), into: dH, pass: pass)
+    if let dH { branch.addInputGradient(dH, saved.branch, to: d) }
+  }
+
+  /// The gradients of what the projections yielded for queries, keys and values.
+  private func backwardThroughAttention(_ dAttended: Tensor, _ own: Own, pass: Pass) -> [Tensor] {
+    let dQ = Tensor(shape: own.q.shape), dK = Tensor(shape: own.k.shape), dV = Tensor(shape: own.v.shape)
+    attention.backward(
+      dOut: dAttended, q: own.q, out: own.attended, lse: own.lse,
+      segments: ownSegments(own.k, own.v, rows: pass.rows), dQ: dQ, dK: dK, dV: dV)
+    if let rope {
+      pass.ropes[rope].backward(dQ, heads: attention.heads)
+      pass.ropes[rope].backward(dK, heads: attention.keyValueHeads)
+    }
+    return [
+      queryNorm.backward(dY: dQ, input: own.queryInput), keyNorm.backward(dY: dK, input: own.keyInput), dV,
+    ]
   }
 
   private func ownSegments(_ k: Tensor, _ v: Tensor, rows: Rows) -> [Attention.Segment] {

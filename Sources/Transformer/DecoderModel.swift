@@ -6,7 +6,8 @@ package import Tensor
 /// A frozen decoder-only language model, its weights left in their files, with an adapter at work on it or none.
 package final class DecoderModel: Sendable {
   package let configuration: ModelConfiguration
-  private let rope: RotaryEmbedding
+  /// The ways in which layers rotate queries and keys.
+  private let ropes: [RotaryEmbedding]
   private let embedding: Weight
   private let layers: [DecoderLayer]
   /// Every linear layer that an adapter can target, by slot.
@@ -19,23 +20,28 @@ package final class DecoderModel: Sendable {
   package init(_ configuration: ModelConfiguration, weights: WeightFiles) throws(Failure) {
     try weights.check(against: configuration)
     self.configuration = configuration
-    rope = RotaryEmbedding(configuration.rotary, headWidth: configuration.headWidth)
+    var rotaries: [RotaryParameters] = []
+    for case let rotary? in configuration.rotaries where !rotaries.contains(rotary) { rotaries.append(rotary) }
+    ropes = rotaries.map { RotaryEmbedding($0) }
     let linearModules = configuration.linearModules
     slots = Dictionary(uniqueKeysWithValues: linearModules.enumerated().map { ($1.name, $0) })
     let source = LayerSource(
-      configuration: configuration, weights: weights, linearModules: linearModules, slots: slots)
+      configuration: configuration, weights: weights, linearModules: linearModules, slots: slots,
+      ropes: configuration.rotaries.map { rotary in rotary.flatMap { rotaries.firstIndex(of: $0) } })
     let matrix = [configuration.vocabularySize, configuration.width]
     embedding = Weight(try weights.weight("model.embed_tokens.weight", shape: matrix))
     var layers: [DecoderLayer] = []
     for index in 0..<configuration.layerCount {
-      layers.append(try DecoderLayer(source, index: index, rope: rope))
+      layers.append(try DecoderLayer(source, index: index))
     }
     self.layers = layers
     linears = layers.flatMap(\.linears)
     head = PredictionHead(
       norm: try source.norm("model.norm", width: configuration.width),
       weight: configuration.tiesEmbeddings
-        ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)))
+        ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)),
+      scale: Float(1 / configuration.logitDivisor),
+      softCap: configuration.logitSoftCap.map { SoftCap(cap: Float($0)) })
   }
 
   private func slot(of module: LinearModule) -> Int {
@@ -61,12 +67,14 @@ package final class DecoderModel: Sendable {
         updates[slot(of: module)] = update
       }
     }
-    return Pass(rows: rows, rope: rope.table(positions: rows.positions), updates: updates, dropout: dropout)
+    return Pass(rows: rows, ropes: ropes.map { $0.table(rows) }, updates: updates, dropout: dropout)
   }
 
   private func embed(_ tokens: [Int32]) -> Tensor {
     let x = Tensor(tokens.count, configuration.width)
     embedding.gather(tokens, into: x)
+    let scale = configuration.embeddingScale(weights: embedding.dtype)
+    if scale != 1 { x.scale(by: scale) }
     return x
   }
 
@@ -122,6 +130,17 @@ package final class DecoderModel: Sendable {
     let pass = pass(layout, adapter: adapter, dropout: nil)
     let x = hidden(rows.flatMap { $0 }, pass: pass, cache: cache)
     return head.logits(x, tokens: layout.spans.map { $0.upperBound - 1 })
+  }
+
+  /// The tokens of a row that its place in the cache has not seen yet; all of them where rotations follow a row's length and
+  /// differ at its new length: then its place is emptied.
+  func unseen(_ row: [Int32], place: Int, cache: KVCache) -> [Int32] {
+    let seen = cache.lengths[place]
+    guard seen == 0 || ropes.allSatisfy({ $0.isSame(forLengths: seen, row.count) }) else {
+      cache.empty(row: place)
+      return row
+    }
+    return Array(row.dropFirst(seen))
   }
 
   /// An empty cache for rows that will see at most so many tokens each.

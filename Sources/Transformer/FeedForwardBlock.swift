@@ -1,12 +1,12 @@
 import Adapters
 import Tensor
 
-/// The second half of a decoder layer: a gated feed-forward network over a normalised copy of the residual stream, added
-/// back to it.
+/// The second half of a decoder layer: a gated feed-forward network over the residual stream, added back to it.
 struct FeedForwardBlock: Sendable {
-  let inputNorm: RMSNorm
+  let branch: ResidualBranch
   /// gate and up, (T, F)
   let gateUp: Projections
+  let activation: GatedActivation
   let down: Linear
 
   /// In the order of their slots.
@@ -14,8 +14,7 @@ struct FeedForwardBlock: Sendable {
 
   /// What the backward pass needs of the forward pass; the rest it forms again.
   struct Activations {
-    /// (T, D)
-    let input: NormInput
+    let branch: ResidualBranch.Activations
     /// (T, F)
     let gate, up: Tensor
   }
@@ -23,12 +22,11 @@ struct FeedForwardBlock: Sendable {
   /// - Parameter x: (T, D)
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass) -> (y: Tensor, Activations) {
-    let (h, input) = inputNorm.forward(x)
-    let projected = gateUp.forward(h, pass: pass)
-    let (gate, up) = (projected[0], projected[1])
-    let y = down.forward(activation(gate, up), pass: pass)
-    y.add(x)
-    return (y, Activations(input: input, gate: gate, up: up))
+    let (y, saved, own) = branch.forward(x) { h in
+      let projected = gateUp.forward(h, pass: pass)
+      return (down.forward(activated(projected[0], projected[1]), pass: pass), projected)
+    }
+    return (y, Activations(branch: saved, gate: own[0], up: own[1]))
   }
 
   /// Turns the gradient of the output into that of the input, in place.
@@ -36,18 +34,18 @@ struct FeedForwardBlock: Sendable {
   ///   - d: (T, D)
   ///   - saved: consumed; its gate and up are overwritten.
   func backward(_ d: Tensor, _ saved: Activations, pass: Pass) {
-    let dActivation = Tensor(shape: saved.gate.shape)
-    down.backward(dY: d, x: activation(saved.gate, saved.up), into: dActivation, pass: pass)
-    SwiGLU.backward(dOut: dActivation, gate: saved.gate, up: saved.up)  // now the gradients of both
+    let dActivated = Tensor(shape: saved.gate.shape)
+    down.backward(
+      dY: branch.outputGradient(d, saved.branch), x: activated(saved.gate, saved.up), into: dActivated, pass: pass)
+    activation.backward(dOut: dActivated, gate: saved.gate, up: saved.up)  // now the gradients of both
     let dH = Tensor(shape: d.shape)
-    let h = Recomputed { inputNorm.forward(saved.input.x).y }
-    gateUp.backward(dY: [saved.gate, saved.up], x: h, into: dH, pass: pass)
-    inputNorm.backward(dY: dH, input: saved.input, into: d)
+    gateUp.backward(dY: [saved.gate, saved.up], x: branch.halfInput(saved.branch), into: dH, pass: pass)
+    branch.addInputGradient(dH, saved.branch, to: d)
   }
 
-  private func activation(_ gate: Tensor, _ up: Tensor) -> Tensor {
+  private func activated(_ gate: Tensor, _ up: Tensor) -> Tensor {
     let out = Tensor(shape: gate.shape)
-    SwiGLU.forward(gate: gate, up: up, into: out)
+    activation.forward(gate: gate, up: up, into: out)
     return out
   }
 }

@@ -77,7 +77,7 @@ extension DecoderModel {
         let length = prompts[prompt].count + results[prompt].count
         guard results[prompt].count < maxNewTokens, length <= configuration.contextLength else { continue }
         kept.append(place)
-        inputs.append([next])
+        inputs.append(unseen(prompts[prompt] + results[prompt], place: place, cache: cache))
       }
       active = kept.map { active[$0] }
       cache.keep(rows: kept)

@@ -43,6 +43,9 @@ package final class KVCache {
     for (row, span) in rows.spans.enumerated() { lengths[row] += span.count }
   }
 
+  /// Forgets what a row has seen.
+  func empty(row: Int) { lengths[row] = 0 }
+
   /// Drops all rows but those named, in that order.
   package func keep(rows: [Int]) {
     keys = keys.map { layer in rows.map { layer[$0] } }

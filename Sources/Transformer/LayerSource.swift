@@ -8,10 +8,20 @@ struct LayerSource {
   let weights: WeightFiles
   let linearModules: [LinearModule]
   let slots: [String: Int]
+  /// For each layer the table of a pass that rotates its queries and keys.
+  let ropes: [Int?]
 
   func norm(_ name: String, width: Int) throws(Failure) -> RMSNorm {
-    let weight = try weights.weight(name + ".weight", shape: [width])
-    return RMSNorm(weight: weight.floats(), epsilon: Float(configuration.normEpsilon))
+    let weight = try weights.weight(name + ".weight", shape: [width]).floats()
+    if configuration.family.norms.addsOne { weight.add(1) }
+    return RMSNorm(weight: weight, epsilon: Float(configuration.normEpsilon))
+  }
+
+  func branch(_ prefix: String, input: String?, output: String?) throws(Failure) -> ResidualBranch {
+    ResidualBranch(
+      inputNorm: try optionalNorm(prefix, input, width: configuration.width),
+      outputNorm: try optionalNorm(prefix, output, width: configuration.width),
+      scale: Float(configuration.residualMultiplier))
   }
 
   /// - Parameter name: nil when the family has no such norm.
@@ -38,38 +48,49 @@ struct LayerSource {
 }
 
 extension DecoderLayer {
-  init(_ source: LayerSource, index: Int, rope: RotaryEmbedding) throws(Failure) {
+  init(_ source: LayerSource, index: Int) throws(Failure) {
     let prefix = "model.layers.\(index)."
-    attention = try AttentionBlock(
-      source, prefix: prefix, window: source.configuration.windows[index], rope: rope)
+    attention = try AttentionBlock(source, prefix: prefix, index: index)
     feedForward = try FeedForwardBlock(source, prefix: prefix)
   }
 }
 
 extension AttentionBlock {
-  init(_ source: LayerSource, prefix: String, window: Int?, rope: RotaryEmbedding) throws(Failure) {
+  init(_ source: LayerSource, prefix: String, index: Int) throws(Failure) {
     let configuration = source.configuration, norms = configuration.family.norms
     let modules = configuration.family.modules
     self.init(
-      inputNorm: try source.norm(prefix + norms.attentionInput, width: configuration.width),
+      branch: try source.branch(prefix, input: norms.attentionInput, output: norms.attentionOutput),
       queryKeyValue: try source.projections(prefix, modules.queryKeyValue),
       output: try source.linear(prefix + modules.attentionOutput),
-      queryNorm: try source.optionalNorm(prefix, norms.query, width: configuration.headWidth),
-      keyNorm: try source.optionalNorm(prefix, norms.key, width: configuration.headWidth),
-      rope: rope,
+      queryNorm: try source.optionalNorm(prefix, norms.query, width: configuration.queryNormWidth),
+      keyNorm: try source.optionalNorm(prefix, norms.key, width: configuration.keyNormWidth),
+      rope: source.ropes[index],
       attention: Attention(
         heads: configuration.headCount, keyValueHeads: configuration.keyValueHeadCount,
-        headDimension: configuration.headWidth, window: window))
+        headDimension: configuration.headWidth, window: configuration.windows[index],
+        scale: Float(configuration.attentionScale),
+        softCap: configuration.attentionSoftCap.map { SoftCap(cap: Float($0)) }))
   }
 }
 
 extension FeedForwardBlock {
   init(_ source: LayerSource, prefix: String) throws(Failure) {
-    let configuration = source.configuration, modules = configuration.family.modules
+    let family = source.configuration.family
     self.init(
-      inputNorm: try source.norm(
-        prefix + configuration.family.norms.feedForwardInput, width: configuration.width),
-      gateUp: try source.projections(prefix, modules.gateUp),
-      down: try source.linear(prefix + modules.down))
+      branch: try source.branch(
+        prefix, input: family.norms.feedForwardInput, output: family.norms.feedForwardOutput),
+      gateUp: try source.projections(prefix, family.modules.gateUp),
+      activation: GatedActivation(family.activation),
+      down: try source.linear(prefix + family.modules.down))
+  }
+}
+
+extension GatedActivation {
+  fileprivate init(_ activation: ModelFamily.Activation) {
+    switch activation {
+    case .silu: self = .silu
+    case .geluTanh: self = .geluTanh
+    }
   }
 }

@@ -4,8 +4,8 @@ import Tensor
 /// What one forward (and backward) pass over a micro-batch shares among all layers.
 struct Pass: Sendable {
   let rows: Rows
-  /// Cosines and sines for the positions of `rows`.
-  let rope: RotaryEmbedding.Table
+  /// Cosines and sines for the positions of `rows`, for each way in which a layer may rotate.
+  let ropes: [RotaryEmbedding.Table]
   /// The adapter's update of each linear layer, by `Linear.slot`.
   let updates: [LinearUpdate?]
   /// Nil outside training.

@@ -5,6 +5,10 @@ struct PredictionHead: Sendable {
   let norm: RMSNorm
   /// (V, D); the embedding itself when the two are tied.
   let weight: Weight
+  /// What the products with the weight are multiplied with.
+  let scale: Float
+  /// Keeps the logits within bounds.
+  let softCap: SoftCap?
 
   /// Floats of logits that exist at a time.
   static let chunkFloats = 1 << 22
@@ -14,8 +18,16 @@ struct PredictionHead: Sendable {
   /// - Returns: (tokens.count, V)
   func logits(_ hidden: Tensor, tokens: [Int]) -> Tensor {
     let h = norm.forward(gather(hidden, tokens[...])).y
-    let logits = Tensor(tokens.count, weight.rows)
-    weight.forward(h, into: logits, tokens: tokens.count)
+    return project(h)
+  }
+
+  /// - Parameter h: normalised, (rows, D)
+  /// - Returns: (rows, V)
+  private func project(_ h: Tensor) -> Tensor {
+    let logits = Tensor(h.shape[0], weight.rows)
+    weight.forward(h, into: logits, tokens: h.shape[0])
+    if scale != 1 { logits.scale(by: scale) }
+    softCap?.forward(logits)
     return logits
   }
 
@@ -32,12 +44,14 @@ struct PredictionHead: Sendable {
     for start in stride(from: 0, to: batch.targets.count, by: size) {
       let range = start..<min(start + size, batch.targets.count)
       let (h, input) = norm.forward(gather(hidden, batch.predictors[range]))
-      let logits = Tensor(range.count, weight.rows)
-      weight.forward(h, into: logits, tokens: range.count)
+      let logits = project(h)
+      let capped = dHidden == nil || softCap == nil ? nil : logits.duplicate()
       let result = CrossEntropy.forwardBackward(logits: logits, targets: batch.targets[range], weight: scale)
       nll += result.nll
       correct += result.correct
       if let dHidden {
+        if let softCap, let capped { softCap.backward(logits, capped: capped) }
+        if self.scale != 1 { logits.scale(by: self.scale) }
         let dH = Tensor(shape: h.shape), d = Tensor(shape: h.shape)
         weight.backward(logits, into: dH, tokens: range.count)
         norm.backward(dY: dH, input: input, into: d)

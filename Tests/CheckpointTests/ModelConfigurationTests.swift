@@ -28,9 +28,9 @@ private func message(
 @Test func readsWhatTransformersWrites() throws {
   let llama = try ModelConfiguration(file: fixture("lora-wide/model/config.json"))
   #expect((llama.family, llama.headCount, llama.keyValueHeadCount, llama.headWidth) == (.llama, 4, 2, 16))
-  #expect(llama.rotary.theta == 500_000 && !llama.tiesEmbeddings && llama.windows == [nil, nil, nil])
+  #expect(llama.rotaries[0]?.theta == 500_000 && !llama.tiesEmbeddings && llama.windows == [nil, nil, nil])
   #expect(
-    llama.rotary.scaling
+    llama.rotaries[0]?.scaling
       == .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64))
   let biased = try ModelConfiguration(file: fixture("randlora-ragged-rank/model/config.json"))
   #expect(biased.hasQueryKeyValueBias && biased.hasAttentionOutputBias && biased.hasFeedForwardBias)
@@ -46,7 +46,7 @@ private func message(
   let llama = try configuration()
   #expect(
     (llama.keyValueHeadCount, llama.headWidth, llama.contextLength, llama.normEpsilon) == (4, 16, 2048, 1e-6))
-  #expect(llama.rotary.theta == 10_000 && llama.rotary.scaling == .none && !llama.tiesEmbeddings)
+  #expect(llama.rotaries[0]?.theta == 10_000 && llama.rotaries[0]?.scaling == RotaryScaling.none && !llama.tiesEmbeddings)
   #expect((llama.bosID, llama.eosIDs, llama.padID) == (1, [2], nil))
   let mistral = try configuration([("model_type", "mistral"), ("num_attention_heads", 8)])
   #expect(mistral.keyValueHeadCount == 8 && mistral.windows == [4096, 4096, 4096])
@@ -86,24 +86,22 @@ private func message(
   let absent = try configuration(phi)
   #expect((absent.contextLength, absent.normEpsilon, absent.windows) == (4096, 1e-5, [nil, nil, nil]))
   #expect(try configuration(phi + [("sliding_window", 7)]).windows == [7, 7, 7])
-  #expect(
-    message(phi + [("partial_rotary_factor", 0.75)]).contains("/partial_rotary_factor: only 1 is supported"))
-  let long: JSON = ["type": "longrope", "short_factor": [1], "long_factor": [1]]
-  #expect(
-    message(phi + [("rope_scaling", long)]).contains("/rope_scaling/type: the rope type 'longrope' is not"))
+  #expect(try configuration(phi + [("partial_rotary_factor", 0.75)]).rotaries[0]?.width == 12)
+  #expect(message(phi + [("partial_rotary_factor", 0.7)]).contains("11 of the 16 entries of a head cannot"))
+  #expect(message(phi + [("partial_rotary_factor", 1.5)]).contains("/partial_rotary_factor: 1.5 is greater than 1"))
 }
 
 @Test func readsRotaryParametersOfTransformers4() throws {
   let linear: JSON = ["type": "linear", "factor": 2.5]
-  #expect(try configuration([("rope_scaling", linear)]).rotary.scaling == .linear(factor: 2.5))
+  #expect(try configuration([("rope_scaling", linear)]).rotaries[0]?.scaling == .linear(factor: 2.5))
   let llama3: JSON = [
     "rope_type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4,
     "original_max_position_embeddings": 8192,
   ]
-  let rotary = try configuration([("rope_scaling", llama3), ("rope_theta", 5e5)]).rotary
-  #expect(rotary.theta == 500_000)
+  let rotary = try configuration([("rope_scaling", llama3), ("rope_theta", 5e5)]).rotaries[0]
+  #expect(rotary?.theta == 500_000)
   #expect(
-    rotary.scaling
+    rotary?.scaling
       == .llama3(factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192))
 }
 
@@ -179,8 +177,8 @@ private func message(
 @Test func refusesRotaryParametersItDoesNotKnow() {
   func scaled(_ value: JSON) -> String { message([("rope_scaling", value)]) }
   #expect(
-    scaled(["type": "yarn", "factor": 4]).contains(
-      "/rope_scaling/type: the rope type 'yarn' is not supported"))
+    scaled(["type": "spiral", "factor": 4]).contains(
+      "/rope_scaling/type: the rope type 'spiral' is not supported"))
   #expect(scaled(["type": "linear"]).contains("/rope_scaling: the field 'factor' is missing"))
   #expect(scaled(["type": "linear", "factor": 0]).contains("/rope_scaling/factor"))
   #expect(scaled(["type": "linear", "factor": 2, "beta": 1]).contains("unknown field 'beta'"))

@@ -18,38 +18,64 @@ import Testing
     expectGradient(dX, of: y, weights: d, at: x)
   }
 
-  @Test func swiGLU() {
+  @Test(arguments: [GatedActivation.silu, .geluTanh]) func gatedActivation(activation: GatedActivation) {
     let gate = random(2, 19, seed: 4), up = random(2, 19, seed: 5), d = random(2, 19, seed: 6)
     func out() -> Tensor {
       let out = Tensor(2, 19)
-      SwiGLU.forward(gate: gate, up: up, into: out)
+      activation.forward(gate: gate, up: up, into: out)
       return out
     }
     let dGate = gate.duplicate(), dUp = up.duplicate()
-    SwiGLU.backward(dOut: d, gate: dGate, up: dUp)
+    activation.backward(dOut: d, gate: dGate, up: dUp)
     expectGradient(dGate, of: out, weights: d, at: gate)
     expectGradient(dUp, of: out, weights: d, at: up)
   }
 
-  @Test func rotaryEmbedding() {
+  /// Heads of 6 and of 8 entries, of which 6 are rotated.
+  @Test(arguments: [6, 8]) func rotaryEmbedding(headWidth: Int) {
     let rope = RotaryEmbedding(inverseFrequencies: [1, 0.1, 0.01])
-    let table = rope.table(positions: [0, 1, 5])
-    let x = random(3, 12, seed: 7), d = random(3, 12, seed: 8)
+    let table = rope.table(Rows(lengths: [1, 2], firstPositions: [0, 4]))
+    let x = random(3, 2 * headWidth, seed: 7), d = random(3, 2 * headWidth, seed: 8)
     func y() -> Tensor {
       let y = x.duplicate()
-      rope.forward(y, heads: 2, table: table)
+      table.forward(y, heads: 2)
       return y
     }
-    #expect(Array(y().array[..<12]) == Array(x.array[..<12]), "position 0 is not rotated")
+    #expect(y().array.prefix(2 * headWidth) == x.array.prefix(2 * headWidth), "position 0 is not rotated")
+    #expect(y().array.suffix(headWidth - 6) == x.array.suffix(headWidth - 6), "the rest of a head is not rotated")
     let dX = d.duplicate()
-    rope.backward(dX, heads: 2, table: table)
+    table.backward(dX, heads: 2)
     expectGradient(dX, of: y, weights: d, at: x)
   }
 
-  @Test(arguments: [nil, 3, 70]) func attention(window: Int?) {
+  @Test func rotaryFrequenciesMayFollowARowsLength() {
+    let rope = RotaryEmbedding(attentionFactor: 2) { [$0 > 3 ? 0.5 : 1] }
+    #expect(rope.isSame(forLengths: 2, 3) && !rope.isSame(forLengths: 3, 4))
+    let table = rope.table(Rows(lengths: [3, 2], firstPositions: [0, 2]))
+    let angles: [Float] = [0, 1, 2, 1, 1.5]
+    #expect(zip(table.sine.array, angles).allSatisfy { abs($0 - 2 * seriesSine($1)) < 1e-6 })
+  }
+
+  @Test func softCap() {
+    let x = random(2, 21, seed: 20), d = random(2, 21, seed: 21), cap = SoftCap(cap: 0.7)
+    x[3] = 40
+    func y() -> Tensor {
+      let y = x.duplicate()
+      cap.forward(y)
+      return y
+    }
+    #expect(y()[3] == 0.7 && y().array.allSatisfy { abs($0) <= 0.7 })
+    #expect(zip(x.array, y().array).allSatisfy { abs($1 - 0.7 * hyperbolicTangent($0 / 0.7)) < 2e-7 })
+    let dX = d.duplicate()
+    cap.backward(dX, capped: y())
+    expectGradient(dX, of: y, weights: d, at: x)
+  }
+
+  @Test(arguments: [nil, 3, 70], [nil, 0.4]) func attention(window: Int?, cap: Float?) {
     let rows = Rows(lengths: [5, 1, 66])
     let T = rows.tokens, d = 4
-    let attention = Attention(heads: 4, keyValueHeads: 2, headDimension: d, window: window)
+    let attention = Attention(
+      heads: 4, keyValueHeads: 2, headDimension: d, window: window, scale: 0.6, softCap: cap.map { SoftCap(cap: $0) })
     let q = random(T, 4 * d, seed: 9), k = random(T, 2 * d, seed: 10), v = random(T, 2 * d, seed: 11)
     let dOut = random(T, 4 * d, seed: 12), lse = Tensor(4, T)
     func segments() -> [Attention.Segment] {
@@ -61,7 +87,7 @@ import Testing
       return out
     }
     let result = out()
-    #expect(difference(result, naive(q, k, v, rows: rows, window: window)) < 1e-5)
+    #expect(difference(result, naive(q, k, v, rows: rows, window: window, cap: cap)) < 1e-5)
     let dQ = Tensor(T, 4 * d), dK = Tensor(T, 2 * d), dV = Tensor(T, 2 * d)
     attention.backward(
       dOut: dOut, q: q, out: result, lse: lse, segments: segments(), dQ: dQ, dK: dK, dV: dV)
@@ -71,13 +97,14 @@ import Testing
   }
 
   /// Attention by its formula, 4 query heads on 2 key/value heads of width 4.
-  private func naive(_ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?) -> Tensor {
+  private func naive(_ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?, cap: Float?) -> Tensor {
     let out = Tensor(rows.tokens, 16)
     for span in rows.spans {
       for (t, head) in span.flatMap({ t in (0..<4).map { (t, $0) } }) {
         let seen = max(span.lowerBound, t + 1 - (window ?? 1 << 20))...t
         func dot(_ s: Int) -> Float { (0..<4).reduce(0) { $0 + q[t * 16 + head * 4 + $1] * k[s * 8 + head / 2 * 4 + $1] } }
-        let weights = seen.map { exponential(dot($0) / 2) }
+        let scores = seen.map { dot($0) * 0.6 }
+        let weights = scores.map { score in exponential(cap.map { $0 * hyperbolicTangent(score / $0) } ?? score) }
         let total = weights.reduce(0, +)
         for (s, weight) in zip(seen, weights) {
           for i in 0..<4 { out[t * 16 + head * 4 + i] += weight / total * v[s * 8 + head / 2 * 4 + i] }

@@ -81,3 +81,19 @@ func exponential(_ x: Float) -> Float {
   }
   return Float(sum)
 }
+
+func hyperbolicTangent(_ x: Float) -> Float {
+  if abs(x) > 9 { return x < 0 ? -1 : 1 }
+  let e = Double(exponential(2 * abs(x)))
+  return Float((x < 0 ? -1 : 1) * (e - 1) / (e + 1))
+}
+
+/// The sine of a small angle, by its series.
+func seriesSine(_ x: Float) -> Float {
+  var term = Double(x), sum = term
+  for n in 1..<12 {
+    term *= -Double(x) * Double(x) / Double(2 * n * (2 * n + 1))
+    sum += term
+  }
+  return Float(sum)
+}

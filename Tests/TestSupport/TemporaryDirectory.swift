@@ -1,10 +1,13 @@
 import FoundationEssentials
 
 /// `Tests/Fixtures/adapters/CASE`, whose `model` folders transformers wrote.
-package func fixture(_ path: String) -> String {
+package func fixture(_ path: String) -> String { fixture(path, of: "adapters") }
+
+/// A path in one of the folders under `Tests/Fixtures`.
+package func fixture(_ path: String, of kind: String) -> String {
   let here = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(
     separator: "/")
-  return "\(here)/Fixtures/adapters/\(path)"
+  return "\(here)/Fixtures/\(kind)/\(path)"
 }
 
 /// A directory that goes away with its owner.

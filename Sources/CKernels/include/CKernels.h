@@ -32,6 +32,14 @@ void rl_swiglu(size_t n, const float *gate, const float *up, float *out);
 // d_gate, d_up from d_out; d_gate and d_up may be the memory of gate and up.
 void rl_swiglu_backward(size_t n, const float *gate, const float *up, const float *d_out, float *d_gate,
                         float *d_up);
+// The same with gelu in its tanh form in place of silu.
+void rl_geglu(size_t n, const float *gate, const float *up, float *out);
+void rl_geglu_backward(size_t n, const float *gate, const float *up, const float *d_out, float *d_gate,
+                       float *d_up);
+// x = cap * tanh(x * scale / cap)
+void rl_soft_cap(size_t n, float scale, float cap, float *x);
+// The gradient of the result becomes that of x, in place.
+void rl_soft_cap_backward(size_t n, float scale, float cap, const float *capped, float *d_x);
 
 // reduce.c
 double rl_sum_squares(size_t n, const float *x);
@@ -44,9 +52,9 @@ void rl_rms_norm(size_t T, size_t D, float eps, const float *x, const float *wei
 void rl_rms_norm_backward(size_t T, size_t D, const float *x, const float *weight, const float *rstd,
                           const float *d_y, float *d_x);
 
-// rope.c: rotates the halves of each head of x (T, H, d) by the angles of its token; cosine, sine (T, d/2).
-// direction is +1 forward, -1 backward.
-void rl_rope(size_t T, size_t H, size_t d, float direction, const float *cosine, const float *sine, float *x);
+// rope.c: rotates the two halves of the first w entries of each head of x (T, H, d) by the angles of its token, w <= d;
+// cosine, sine (T, w/2). direction is +1 forward, -1 backward.
+void rl_rope(size_t T, size_t H, size_t d, size_t w, float direction, const float *cosine, const float *sine, float *x);
 
 // softmax.c: for query row i (0 ..< rows), only columns first[i] ..< last[i] take part.
 // scores (rows, stride): in, raw products; out, probabilities, zero elsewhere in 0 ..< columns. lse (rows).
