@@ -76,7 +76,9 @@ let package = Package(
       "evaluate",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer",
         "Training", "ModelArtifacts", "StageSupport"]),
-    program("import-base", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Hub", "StageSupport"]),
+    program(
+      "import-base",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
       "init-adapter",
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
@@ -87,7 +89,8 @@ let package = Package(
       "merge",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
-      "push-artifact", ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Hub", "StageSupport"]),
+      "push-artifact",
+      ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
       "benchmark",
       ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training", "StageSupport"]),

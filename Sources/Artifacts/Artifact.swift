@@ -46,7 +46,8 @@ package struct Artifact: Sendable {
   ) throws(Failure) -> Artifact {
     var artifact = try Artifact(directory)
     guard kinds.isEmpty || kinds.contains(artifact.kind) else {
-      let wanted = kinds.map(\.words).joined(separator: " or ")
+      let wanted = kinds.dropLast().map(\.words).joined(separator: ", ")
+        + (kinds.count > 1 ? " or " : "") + (kinds.last?.words ?? "")
       throw Failure(.badData, "\(directory) is \(artifact.kind.words), not \(wanted)")
     }
     artifact.frozenFiles = try artifact.verify(verification, memo: memo)

@@ -17,18 +17,30 @@ package final class ArtifactWriter {
   /// - Throws: `Failure.outputExists` when something else than an artifact lies at `output`, `Failure.io` when
   ///   nothing can be written beside it.
   package init(output: String, kind: ArtifactKind, memo: DigestMemo = .standard) throws(Failure) {
+    self.output = try Self.place(output)
+    self.kind = kind
+    self.memo = memo
+    try Files.makeDirectories(Files.parent(of: self.output))
+    PrivateSibling.sweep(beside: self.output)
+    sibling = try PrivateSibling.directory(beside: self.output)
+  }
+
+  /// Sees, and changes nothing, whether an artifact can be published at `output`.
+  ///
+  /// - Throws: what `init` throws.
+  package static func check(output: String) throws(Failure) {
+    try Files.checkWritable(Files.parent(of: try place(output)))
+  }
+
+  /// The output's path without slashes at its end.
+  private static func place(_ output: String) throws(Failure) -> String {
     var output = output
     while output.count > 1, output.hasSuffix("/") { output.removeLast() }
     guard !["", "/", ".", ".."].contains(Files.name(of: output)), output != "/" else {
       throw Failure(.usage, "'\(output)' cannot be an output directory", hint: "give it a name: --output DIR")
     }
-    self.output = output
-    self.kind = kind
-    self.memo = memo
     try Publication.refuseForeign(output)
-    try Files.makeDirectories(Files.parent(of: output))
-    PrivateSibling.sweep(beside: output)
-    sibling = try PrivateSibling.directory(beside: output)
+    return output
   }
 
   /// The private directory.

@@ -38,6 +38,22 @@ package enum Files {
     throw Failure(.io, "cannot create the directory \(path): \(errorText())")
   }
 
+  /// Sees whether names can be made in a directory, or in the nearest one above it that exists.
+  ///
+  /// - Throws: `Failure.io` when a file stands in the way or writing is not allowed.
+  package static func checkWritable(_ directory: String) throws(Failure) {
+    switch try FileStatus(directory, followingLinks: true) {
+    case .directory:
+      guard unsafe access(directory, W_OK | X_OK) == 0 else {
+        throw Failure(.io, "cannot write in the directory \(directory): \(errorText())")
+      }
+    case .missing where directory != parent(of: directory): try checkWritable(parent(of: directory))
+    case .missing: throw Failure(.io, "the directory \(directory) does not exist")
+    case .file, .symbolicLink, .special:
+      throw Failure(.io, "cannot create the directory \(directory): a file of that name exists")
+    }
+  }
+
   /// The names in a directory, sorted by bytes.
   package static func names(in directory: String) throws(Failure) -> [String] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {

@@ -13,7 +13,8 @@ import Glibc
 
   /// - Throws: `missingInput` when the file cannot be opened, `badData` when it is no regular file, `io` otherwise.
   package init(_ path: String) throws(Failure) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // Never waits for a pipe's other end.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw Failure(.missingInput, "cannot open '\(path)': \(MappedFile.errorText())")
     }

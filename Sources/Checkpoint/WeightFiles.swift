@@ -97,6 +97,15 @@ package struct WeightFiles: Sendable {
     }
   }
 
+  /// The type of most of a model's weights.
+  package func mainType(of configuration: ModelConfiguration) -> DType {
+    var sizes: [DType: Int] = [:]
+    for (name, _) in configuration.weightShapes {
+      if let tensor = self[name] { sizes[tensor.dtype, default: 0] += tensor.count }
+    }
+    return DType.allCases.max { sizes[$0, default: 0] < sizes[$1, default: 0] } ?? .f32
+  }
+
   private static func positions(_ files: [SafeTensors]) -> [ByteString: Int] {
     var positions: [ByteString: Int] = [:]
     for (index, file) in files.enumerated() {

@@ -1,5 +1,6 @@
 import Checkpoint
 package import Failures
+package import JSON
 import Tensor
 
 /// One row of a dataset: token ids, and for each whether the model is to predict it.
@@ -54,6 +55,17 @@ package struct TokenRows: Sendable {
 
   package func length(ofRow row: Int) -> Int { offsets[row + 1] - offsets[row] }
 
+  /// Targets of all rows.
+  package var supervisedCount: Int { supervisedCount(0..<tokenCount) }
+
+  package func supervisedCount(ofRow row: Int) -> Int { supervisedCount(offsets[row]..<offsets[row + 1]) }
+
+  private func supervisedCount(_ range: Range<Int>) -> Int {
+    let flags = unsafe UnsafeBufferPointer(
+      start: supervised.bytes.assumingMemoryBound(to: UInt8.self) + range.lowerBound, count: range.count)
+    return unsafe flags.count { $0 != 0 }
+  }
+
   package subscript(row: Int) -> TokenRow {
     let range = offsets[row]..<offsets[row + 1]
     let ids = unsafe UnsafeBufferPointer(
@@ -65,6 +77,14 @@ package struct TokenRows: Sendable {
 }
 
 extension TokenRows {
+  /// What a manifest says of the file, under its names.
+  package var facts: JSONObject {
+    [
+      "rows": .integer(count), "tokens": .integer(tokenCount), "supervised_tokens": .integer(supervisedCount),
+      "longest_row": .integer((0..<count).map(length(ofRow:)).max() ?? 0),
+    ]
+  }
+
   /// Writes rows as one split's file; the same rows give the same bytes.
   package static func write(_ rows: [TokenRow], to path: String) throws(Failure) {
     var offsets: [Int64] = [0]

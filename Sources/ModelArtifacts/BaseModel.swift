@@ -1,6 +1,8 @@
 package import Artifacts
 package import Checkpoint
 package import Failures
+package import JSON
+import Tensor
 package import Tokenizer
 package import Transformer
 
@@ -9,18 +11,37 @@ package struct BaseModel: Sendable {
   package let artifact: Artifact
   package let configuration: ModelConfiguration
 
+  /// - Throws: `Failure.badData` at what config.json asks for and is not supported, or where the manifest disagrees.
   package init(_ artifact: Artifact) throws(Failure) {
     self.artifact = artifact
     configuration = try ModelConfiguration(file: try artifact.path(of: "config.json"))
+    let tokenizer = artifact.manifest.file("tokenizer.json")?.sha256.hex
+    try artifact.section.require(Self.facts(configuration), as: "config.json")
+    try artifact.section.require(["tokenizer_sha256": tokenizer.map { .string($0) } ?? .null], as: "/files")
+  }
+
+  /// What the manifest says of config.json.
+  package static func facts(_ configuration: ModelConfiguration) -> JSONObject {
+    [
+      "model_type": .string(configuration.family.modelType),
+      "architecture": .string(configuration.family.architecture),
+      "parameters": .integer(configuration.parameterCount),
+      "vocab_size": .integer(configuration.vocabularySize),
+      "context_length": .integer(configuration.contextLength),
+      "tie_word_embeddings": .bool(configuration.tiesEmbeddings),
+    ]
   }
 
   private func has(_ file: String) -> Bool { artifact.manifest.files.contains { $0.path == file } }
 
   /// The weights, mapped and not copied.
   package func weights() throws(Failure) -> WeightFiles {
-    try WeightFiles(hasSingleFile: has(WeightFiles.singleFile)) { name throws(Failure) in
+    let weights = try WeightFiles(hasSingleFile: has(WeightFiles.singleFile)) { name throws(Failure) in
       try artifact.path(of: name)
     }
+    let dtype = weights.mainType(of: configuration)
+    try artifact.section.require(["weight_dtype": .string(dtype.rawValue)], as: "the weights")
+    return weights
   }
 
   package func model() throws(Failure) -> DecoderModel { try DecoderModel(configuration, weights: try weights()) }

@@ -1,6 +1,7 @@
-import Adapters
+package import Adapters
 package import Artifacts
 package import Checkpoint
+package import Datasets
 package import Failures
 package import JSON
 package import Training
@@ -34,7 +35,7 @@ package struct CheckpointArtifact: Sendable {
   /// - Throws: `Failure.badData` naming file and field, or the tensor that is missing, left over or not finite.
   package init(_ artifact: Artifact, model: ModelConfiguration) throws(Failure) {
     let section = artifact.section
-    let adapter = try Adapter(directory: artifact.directory, modules: model.linearModules)
+    let adapter = try Self.adapter(artifact, model: model)
     let step = try section.field("step").integer(in: 0...)
     let moments =
       step == 0
@@ -43,16 +44,63 @@ package struct CheckpointArtifact: Sendable {
     guard moments.step == step else {
       throw try section.field("step").failure("step \(step), but \(AdapterMoments.file) is of step \(moments.step)")
     }
+    if step == 0 { try section.require(Self.untrained, as: "/checkpoint/step") }
     state = TrainingState(
       adapter: adapter, moments: moments,
       rowsSeen: try section.field("rows_seen").integer(in: 0...),
       tokensSeen: try section.field("tokens_seen").integer(in: 0...),
       supervisedTokensSeen: try section.field("supervised_tokens_seen").integer(in: 0...),
-      loss: try section.optional("loss")?.double(), learningRate: try section.optional("learning_rate")?.double())
+      loss: step == 0 ? nil : try section.field("loss").double(),
+      learningRate: step == 0 ? nil : try section.field("learning_rate").double())
     base = try Self.digest(section.field("base"))
     dataset = try section.optional("dataset").map { (cursor) throws(Failure) in try Self.digest(cursor) }
     recipe = section.value["recipe"]?.objectValue ?? JSONObject()
     seed = try section.field("seed").integer()
+  }
+
+  /// What the manifest says where nothing has been trained.
+  private static let untrained: JSONObject = [
+    "dataset": nil, "recipe": nil, "rows_seen": 0, "tokens_seen": 0, "supervised_tokens_seen": 0, "loss": nil,
+    "learning_rate": nil,
+  ]
+
+  /// Refuses a checkpoint that does not stand where its steps under a recipe lead.
+  package static func check(
+    _ artifact: Artifact, stands step: Int, under recipe: TrainingRecipe, rows: TokenRows
+  ) throws(Failure) {
+    guard step > 0 else { return }
+    let (epochs, rest) = RowSchedule(rows: rows.count, recipe: recipe).rowsSeen(after: step)
+    func seen(_ all: Int, _ part: (Int) -> Int) -> JSON { .integer(epochs * all + rest.reduce(0) { $0 + part($1) }) }
+    try artifact.section.require(
+      [
+        "rows_seen": seen(rows.count) { _ in 1 },
+        "tokens_seen": seen(rows.tokenCount, rows.length(ofRow:)),
+        "supervised_tokens_seen": seen(rows.supervisedCount, rows.supervisedCount(ofRow:)),
+        "learning_rate": .number(recipe.learningRate(ofStep: step - 1)),
+      ], as: "/checkpoint/recipe")
+  }
+
+  /// The adapter alone, for those who do not train.
+  package static func adapter(_ artifact: Artifact, model: ModelConfiguration) throws(Failure) -> Adapter {
+    let adapter = try Adapter(directory: artifact.directory, modules: model.linearModules)
+    try artifact.section.require(facts(adapter), as: Adapter.configurationFile)
+    return adapter
+  }
+
+  /// What the manifest says of the adapter's files.
+  private static func facts(_ adapter: Adapter) -> JSONObject {
+    let origin =
+      switch adapter.basesOrigin {
+      case .generated: "generated"
+      case .stored: "stored"
+      case .absent: "none"
+      }
+    return [
+      "adapter": adapter.configuration.peftJSON(
+        baseModel: nil, revision: nil, saveProjection: adapter.basesOrigin == .stored),
+      "trainable_parameters": .integer(adapter.layout.count),
+      "bases": .string(origin),
+    ]
   }
 
   private static func digest(_ cursor: JSONCursor) throws(Failure) -> Digest {
@@ -71,29 +119,20 @@ package struct CheckpointArtifact: Sendable {
       try state.moments.write(to: try writer.path(for: AdapterMoments.file), layout: adapter.layout)
     }
     let isTrained = state.moments.step > 0
-    return [
+    var section = Self.facts(adapter)
+    let further: JSONObject = [
       "base": .string(base.hex),
       "dataset": dataset.map { .string($0.hex) } ?? .null,
       "step": .integer(state.moments.step),
       "rows_seen": .integer(state.rowsSeen),
       "tokens_seen": .integer(state.tokensSeen),
       "supervised_tokens_seen": .integer(state.supervisedTokensSeen),
-      "adapter": adapter.configuration.peftJSON(
-        baseModel: nil, revision: nil, saveProjection: adapter.basesOrigin == .stored),
-      "trainable_parameters": .integer(adapter.layout.count),
-      "bases": .string(basesName),
       "recipe": isTrained ? .object(recipe) : .null,
       "seed": .integer(seed),
       "loss": state.loss.map { .number($0) } ?? .null,
       "learning_rate": state.learningRate.map { .number($0) } ?? .null,
     ]
-  }
-
-  private var basesName: String {
-    switch state.adapter.basesOrigin {
-    case .generated: "generated"
-    case .stored: "stored"
-    case .absent: "none"
-    }
+    for (name, value) in further.members { section[name] = value }
+    return section
   }
 }

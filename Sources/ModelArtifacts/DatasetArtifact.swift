@@ -36,6 +36,9 @@ package enum DatasetArtifact {
         .badData, "the dataset '\(artifact.directory)' has no \(split) rows",
         hint: split == "validation" ? "prepare it with --val-set-size or --val-data-path" : nil)
     }
-    return try TokenRows(try artifact.path(of: file(of: split)), vocabularySize: base.configuration.vocabularySize)
+    let file = file(of: split)
+    let rows = try TokenRows(try artifact.path(of: file), vocabularySize: try vocabulary.integer())
+    try section.field(split).require(rows.facts, as: file)
+    return rows
   }
 }

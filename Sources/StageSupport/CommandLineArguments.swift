@@ -1,11 +1,20 @@
 /// The words of a command line, before they are parsed.
 package enum CommandLineArguments {
   /// Spells long flags with hyphens: the reference example and pipelines write `--base_model`, the help `--base-model`.
+  /// A negative number belongs to the flag before it: the parser would take `-1` in `--seed -1` for a flag.
   ///
   /// Values (`--flag=a_b`, and everything after a bare `--`) stay as they are.
   package static func normalized(_ arguments: [String]) -> [String] {
     let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
-    return arguments[..<end].map(normalizedFlag) + arguments[end...]
+    var words: [String] = []
+    for word in arguments[..<end].map(normalizedFlag) {
+      if word.hasPrefix("-"), Double(word) != nil, let flag = words.last, flag.hasPrefix("--"), !flag.contains("=") {
+        words[words.count - 1] += "=" + word
+      } else {
+        words.append(word)
+      }
+    }
+    return words + arguments[end...]
   }
 
   /// The first long flag that is not among the known names (without dashes), or nil.

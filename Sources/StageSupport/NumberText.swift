@@ -62,3 +62,22 @@ package enum NumberText {
     return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
   }
 }
+
+extension NumberText {
+  /// What a piece of work is counted in: "step", or "byte", which is shown in MB and GB.
+  package struct Unit {
+    private let name: String
+
+    package init(_ name: String) { self.name = name }
+
+    /// "3/40 steps", "1.5 MB/2.0 GB"
+    package func share(_ done: Int, of total: Int) -> String {
+      name == "byte" ? "\(bytes(done))/\(bytes(total))" : "\(done)/\(total) \(name)s"
+    }
+
+    /// "12.5 steps/s", "1.2 GB/s"
+    package func rate(_ value: Double) -> String {
+      name == "byte" ? "\(bytes(Int(exactly: value.rounded()) ?? .max))/s" : "\(short(value)) \(name)s/s"
+    }
+  }
+}

@@ -92,11 +92,10 @@ package final class ProgressBar: Sendable {
   private func facts(
     _ done: Int, _ rate: Double?, _ elapsed: Double, _ extra: [(name: String, value: Double)]
   ) -> [String] {
-    let isBytes = unit == "byte"
-    let count = { (value: Int) in isBytes ? NumberText.bytes(value) : "\(value)" }
-    var facts = ["\(count(done))/\(count(total))" + (isBytes ? "" : " \(unit)s")]
+    let unit = NumberText.Unit(unit)
+    var facts = [unit.share(done, of: total)]
     if let rate {
-      facts.append(isBytes ? "\(NumberText.bytes(Int(rate)))/s" : "\(NumberText.short(rate)) \(unit)s/s")
+      facts.append(unit.rate(rate))
       let left = Double(total - done) / rate
       facts.append(
         done < total

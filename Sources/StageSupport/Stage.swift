@@ -81,16 +81,16 @@ package final class Stage {
   // MARK: - The output
 
   /// Whether the output exists already, made by this stage from the same inputs and parameters, and is intact.
+  /// Where it does not, an artifact can be published there: hours of work must not end at a closed door.
   ///
-  /// Anything else that stands in the output's place is compared with what this run makes, once that is known.
+  /// Any other artifact that stands in the output's place is compared with what this run makes, once that is known.
   ///
-  /// - Throws: `Failure.outputExists` when it is an artifact of another kind.
+  /// - Throws: `Failure.outputExists` when something else than an artifact of this kind is there, `Failure.io` when
+  ///   nothing can be written there.
   func outputIsCurrent() throws -> Bool {
-    guard !description.actsElsewhere, let kind = description.output,
-      let existing = try? Artifact.open(output, as: [])
-    else {
-      return false
-    }
+    guard let kind = description.output else { return false }
+    try ArtifactWriter.check(output: output)
+    guard !description.actsElsewhere, let existing = try? Artifact.open(output, as: []) else { return false }
     guard existing.kind == kind else {
       throw Failure(
         .outputExists, "'\(output)' exists and is \(existing.kind.words), not \(kind.words)",
@@ -100,6 +100,18 @@ package final class Stage {
     console.note("'\(output)' is up to date (\(existing.digest.hex.prefix(12)))")
     printResult(of: existing)
     return true
+  }
+
+  /// Refuses an artifact that is there already and cannot equal what this run makes, before the work is done.
+  ///
+  /// - Parameter fields: what this run's section will say.
+  package func refuseOther(_ fields: JSONObject) throws(Failure) {
+    guard let existing = try? Artifact.open(output, as: []) else { return }
+    for (name, value) in fields.members where existing.section.value[name] != value {
+      throw Failure(
+        .outputExists, "\(output) exists and holds another artifact: \(existing.kind.words) with another \(name)",
+        hint: "remove it, or give another --output")
+    }
   }
 
   private func isThisRun(_ record: JSON) -> Bool {

@@ -1,4 +1,5 @@
 package import Adapters
+import Checkpoint
 package import Datasets
 package import Failures
 package import Tokenizer
@@ -72,6 +73,8 @@ package struct ExactMatch: Sendable {
   }
 
   package let predictions: [Prediction]
+  /// Prompts that fill the model's context and leave no room for an answer.
+  package let unanswerable: Int
   package var matched: Int { predictions.count { $0.matches } }
 
   /// Rows that are generated together.
@@ -85,9 +88,11 @@ package struct ExactMatch: Sendable {
     stopTokens: Set<Int32>, progress: (Int) throws(Failure) -> Void = { _ in }
   ) throws(Failure) {
     var predictions: [Prediction] = []
+    var unanswerable = 0
     for start in stride(from: 0, to: rows.count, by: Self.rowsPerPass) {
       let part = (start..<min(start + Self.rowsPerPass, rows.count)).map { rows[$0] }
       let prompts = part.map { row in Array(row.ids.prefix(max(1, row.supervised.firstIndex(of: true) ?? row.ids.count))) }
+      unanswerable += prompts.count { $0.count >= model.configuration.contextLength }
       let answers = try model.generate(
         prompts, maxNewTokens: maxNewTokens, stopTokens: stopTokens, adapter: adapter)
       for ((row, prompt), answer) in zip(zip(part, prompts), answers) {
@@ -100,7 +105,7 @@ package struct ExactMatch: Sendable {
       }
       try progress(predictions.count)
     }
-    self.predictions = predictions
+    (self.predictions, self.unanswerable) = (predictions, unanswerable)
   }
 }
 

@@ -33,9 +33,11 @@ package struct RowSchedule: Sendable {
     return Array(order(ofEpoch: step / stepsPerEpoch)[range])
   }
 
-  /// How many rows the first `steps` steps see.
-  package func rowsSeen(after steps: Int) -> Int {
-    steps / stepsPerEpoch * rows + min(steps % stepsPerEpoch * window, rows)
+  /// What the first `steps` steps see: so many times all rows, and then these.
+  package func rowsSeen(after steps: Int) -> (epochs: Int, rest: [Int]) {
+    let epoch = steps / stepsPerEpoch
+    let rest = 0..<min(steps % stepsPerEpoch * window, rows)
+    return (epoch, shuffle ? Array(order(ofEpoch: epoch)[rest]) : Array(rest))
   }
 
   /// A permutation by Fisher and Yates's shuffle.

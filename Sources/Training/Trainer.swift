@@ -65,12 +65,12 @@ package final class Trainer {
     let norm = gradient.sumOfSquares.squareRoot()
     guard loss.isFinite, norm.isFinite else {
       throw Failure(
-        .badData, "training diverged at step \(state.step + 1): loss \(loss), gradient norm \(norm)",
+        .badData, "training diverged at step \(state.step + 1): loss \(loss.magnitude), gradient norm \(norm.magnitude)",
         hint: "try a smaller --learning-rate, a longer warm-up or a smaller --max-grad-norm")
     }
     lastGradient = gradient.duplicate()
     let clip = recipe.maxGradientNorm > 0 ? min(1, recipe.maxGradientNorm / (norm + 1e-6)) : 1
-    let learningRate = recipe.learningRate * recipe.schedule.factor(at: state.step, recipe.horizon)
+    let learningRate = recipe.learningRate(ofStep: state.step)
     recipe.optimizer.update(
       state.adapter.parameters, gradient: gradient, expAvg: state.moments.average,
       expAvgSq: state.moments.squaredAverage, step: state.step + 1, learningRate: learningRate, gradientScale: clip)

@@ -35,6 +35,9 @@ package struct TrainingRecipe: Sendable, Equatable {
     self.shuffle = shuffle
   }
 
+  /// The rate of a step, counted from 0.
+  package func learningRate(ofStep step: Int) -> Double { learningRate * schedule.factor(at: step, horizon) }
+
   /// The parameters that influence the state after `step` steps: what the key of that state holds.
   ///
   /// The horizon is among them only once a rate depended on it, so that a longer run shares the beginning of a

@@ -49,7 +49,8 @@ package struct Sampling: Sendable, Equatable {
 }
 
 extension DecoderModel {
-  /// Continues each prompt until a stop token, `maxNewTokens` or the model's context length is reached.
+  /// Continues each prompt until a stop token, `maxNewTokens` or the model's context length is reached. A prompt that
+  /// fills the context has no continuation.
   /// - Parameters:
   ///   - prompts: token ids, at least one each.
   ///   - onToken: called with the prompt's place and each new token as it comes; the stop token is not reported. What it throws
@@ -60,10 +61,11 @@ extension DecoderModel {
     sampling: Sampling = .greedy, onToken: (Int, Int32) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> [[Int32]] {
     var results = prompts.map { _ in [Int32]() }
-    var active = Array(prompts.indices)
-    let cache = cache(capacities: prompts.map { min($0.count + maxNewTokens, configuration.contextLength) })
+    let context = configuration.contextLength
+    var active = prompts.indices.filter { prompts[$0].count < context }
+    let cache = cache(capacities: active.map { min(prompts[$0].count + maxNewTokens, context) })
     var generators = prompts.indices.map { SplitMix64(seed: sampling.seed &+ UInt64($0)) }
-    var inputs = prompts
+    var inputs = active.map { prompts[$0] }
     while !active.isEmpty {
       let logits = nextLogits(inputs, cache: cache, adapter: adapter).array
       let V = configuration.vocabularySize
@@ -75,7 +77,7 @@ extension DecoderModel {
         results[prompt].append(next)
         try onToken(prompt, next)
         let length = prompts[prompt].count + results[prompt].count
-        guard results[prompt].count < maxNewTokens, length <= configuration.contextLength else { continue }
+        guard results[prompt].count < maxNewTokens, length <= context else { continue }
         kept.append(place)
         inputs.append(unseen(prompts[prompt] + results[prompt], place: place, cache: cache))
       }

@@ -53,8 +53,8 @@ import Transformer
 
   mutating func execute(_ stage: Stage) throws {
     Parallel.threads = try computing.threadCount()
-    try stage.require("checkpoint", names: "base", of: "base")
     let model = try BaseModel(try stage.input("base"))
+    try stage.require("checkpoint", names: "base", of: "base")
     let checkpoint = try stage.optionalInput("checkpoint").map { try CheckpointArtifact($0, model: model.configuration) }
     let rows = try DatasetArtifact.rows(try stage.input("dataset"), split: split, for: model)
     let decoder = try model.model()
@@ -92,6 +92,10 @@ import Transformer
       bar.update(done)
     }
     bar.finish()
+    if match.unanswerable > 0 {
+      stage.console.warn(
+        "\(match.unanswerable) prompts fill the model's context of \(base.configuration.contextLength) tokens and count as wrong")
+    }
     let lines = match.predictions.map { prediction in
       JSON.object([
         "prompt": .string(prediction.prompt), "expected": .string(prediction.expected),

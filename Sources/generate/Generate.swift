@@ -63,8 +63,8 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
 
   mutating func execute(_ stage: Stage) throws {
     Parallel.threads = try computing.threadCount()
-    try stage.require("checkpoint", names: "base", of: "base")
     let base = try BaseModel(try stage.input("base"))
+    try stage.require("checkpoint", names: "base", of: "base")
     let tokenizer = try base.tokenizer()
     let text = promptStyle?.prompt(instruction: prompt, input: input) ?? prompt
     let ids = try tokenizer.encode(text, addSpecialTokens: true)

@@ -33,10 +33,10 @@ import StageSupport
   func execute(_ stage: Stage) throws {
     let source = try baseModelID.map { try HuggingFaceRepository(modelID: $0) }
     let directory = try ModelDirectory(baseModel)
-    let weightType = try directory.checkWeights(showing: stage.console)
+    try directory.checkWeights(showing: stage.console)
     let writer = try stage.writer()
     for file in directory.files { try writer.reference(file: file, at: directory.path(of: file)) }
-    let base = try stage.publish(writer, section: directory.section(weightType: weightType, source: source))
+    let base = try stage.publish(writer, section: directory.section(source: source))
     stage.console.note(summary(of: base))
   }
 

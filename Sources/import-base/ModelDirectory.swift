@@ -3,6 +3,7 @@ import Checkpoint
 import Failures
 import Hub
 import JSON
+import ModelArtifacts
 import StageSupport
 import Tensor
 
@@ -28,6 +29,7 @@ struct ModelDirectory {
     weightFiles = try WeightFiles.names(in: directory)
     weights = try WeightFiles(directory: directory)
     try weights.check(against: configuration)
+    try checkSyntax()
     let generation = directory + "/generation_config.json"
     if Files.exists(generation) {
       _ = try SpecialTokens(
@@ -35,10 +37,16 @@ struct ModelDirectory {
     }
   }
 
+  /// What is read only later, by other stages, is JSON at least: a file that was cut off is found now.
+  private func checkSyntax() throws(Failure) {
+    for file in Self.optionalFiles where file.hasSuffix(".json") && Files.exists(path(of: file)) {
+      let document = try JSONDocument(try Files.contents(of: path(of: file)), source: path(of: file))
+      _ = try document.cursor.members()
+    }
+  }
+
   /// Checks that all weights are finite.
-  ///
-  /// - Returns: the type that most of them have.
-  func checkWeights(showing console: Console) throws(Failure) -> DType {
+  func checkWeights(showing console: Console) throws(Failure) {
     let shapes = configuration.weightShapes
     let tensors = try shapes.map { (name, shape) throws(Failure) in
       (name, try weights.weight(name, shape: shape))
@@ -55,8 +63,6 @@ struct ModelDirectory {
       progress.advance(by: tensor.byteCount)
     }
     progress.finish()
-    let sizes = tensors.reduce(into: [DType: Int]()) { $0[$1.1.dtype, default: 0] += $1.1.count }
-    return DType.allCases.max { sizes[$0, default: 0] < sizes[$1, default: 0] } ?? .f32
   }
 
   /// The files that make up the base.
@@ -67,22 +73,15 @@ struct ModelDirectory {
   func path(of file: String) -> String { directory + "/" + file }
 
   /// What the manifest says about the base.
-  func section(weightType: DType, source: HuggingFaceRepository?) throws(Failure) -> JSONObject {
+  func section(source: HuggingFaceRepository?) throws(Failure) -> JSONObject {
     let tokenizer = path(of: "tokenizer.json")
-    let tokenizerDigest: JSON =
+    var section = BaseModel.facts(configuration)
+    section["weight_dtype"] = .string(weights.mainType(of: configuration).rawValue)
+    section["base_model_id"] = source.map { .string($0.id) } ?? .null
+    section["base_model_revision"] = source?.revision.map { .string($0) } ?? .null
+    section["tokenizer_sha256"] =
       Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
-    return [
-      "model_type": .string(configuration.family.modelType),
-      "architecture": .string(configuration.family.architecture),
-      "parameters": .integer(configuration.parameterCount),
-      "weight_dtype": .string(weightType.rawValue),
-      "vocab_size": .integer(configuration.vocabularySize),
-      "context_length": .integer(configuration.contextLength),
-      "tie_word_embeddings": .bool(configuration.tiesEmbeddings),
-      "base_model_id": source.map { .string($0.id) } ?? .null,
-      "base_model_revision": source?.revision.map { .string($0) } ?? .null,
-      "tokenizer_sha256": tokenizerDigest,
-    ]
+    return section
   }
 
   // MARK: - What is there

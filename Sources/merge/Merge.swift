@@ -1,4 +1,3 @@
-import Adapters
 import ArgumentParser
 import Artifacts
 import Checkpoint
@@ -49,10 +48,10 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
         .usage, "--max-shard-size: '\(maxShardSize)' is no size", hint: "write 5GB, 200MB or 1GiB")
     }
     Parallel.threads = try computing.threadCount()
-    try stage.require("checkpoint", names: "base", of: "base")
     let base = try BaseModel(try stage.input("base"))
+    try stage.require("checkpoint", names: "base", of: "base")
     let checkpoint = try stage.input("checkpoint")
-    let adapter = try Adapter(directory: checkpoint.directory, modules: base.configuration.linearModules)
+    let adapter = try CheckpointArtifact.adapter(checkpoint, model: base.configuration)
     let model = try MergedModel(
       base: base, adapter: adapter, dtype: DType(transformersName: dtype.rawValue))
     let writer = try stage.writer()

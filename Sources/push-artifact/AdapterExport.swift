@@ -4,6 +4,8 @@ import Checkpoint
 import Failures
 import Hub
 import JSON
+import ModelArtifacts
+import Training
 
 /// A checkpoint on its way to PEFT: an `adapter` artifact that is a PEFT directory with a model card.
 struct AdapterExport {
@@ -17,8 +19,8 @@ struct AdapterExport {
   init(checkpoint: Artifact, base: Artifact, saveProjection: Bool) throws(Failure) {
     self.checkpoint = checkpoint
     self.base = base
-    let model = try ModelConfiguration(file: base.path(of: "config.json"))
-    adapter = try Adapter(directory: checkpoint.directory, modules: model.linearModules)
+    let model = try BaseModel(base).configuration
+    adapter = try CheckpointArtifact(checkpoint, model: model).state.adapter
     savesProjection = saveProjection && adapter.configuration.method == .randlora
     if adapter.basesOrigin == .stored, !saveProjection {
       throw Failure(

@@ -97,8 +97,9 @@ final class RunDisplay: Sendable {
   }
 
   private func facts(_ progress: StageProgress) -> String {
-    var facts = ["\(progress.done)/\(progress.total) \(progress.unit)s"]
-    if let rate = progress.rate { facts.append("\(NumberText.short(rate))/s") }
+    let unit = NumberText.Unit(progress.unit)
+    var facts = [unit.share(progress.done, of: progress.total)]
+    if let rate = progress.rate { facts.append(unit.rate(rate)) }
     if let left = progress.secondsLeft { facts.append("ETA \(NumberText.duration(seconds: left))") }
     if let loss = progress.loss { facts.append("loss \(NumberText.short(loss))") }
     return facts.joined(separator: "  ")

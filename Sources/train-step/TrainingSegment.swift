@@ -16,6 +16,7 @@ struct TrainingSegment {
   private let recipe: TrainingRecipe
   private let base: BaseModel
   private let dataset: Artifact
+  private let rows: TokenRows
   private let state: TrainingState
   /// The seed of the adapter's initialisation, handed on.
   private let seed: Int
@@ -27,16 +28,18 @@ struct TrainingSegment {
   private let earlierMetrics: [JSON]
 
   init(stage: Stage, recipe options: RecipeOptions, steps: Int?, base: BaseModel) throws {
-    try stage.require("checkpoint", names: "base", of: "base")
-    try stage.require("checkpoint", names: "dataset", of: "dataset")
     self.stage = stage
     self.options = options
     self.base = base
     dataset = try stage.input("dataset")
-    let recipe = try options.recipe(rows: DatasetArtifact.rowCount(dataset, split: "train"))
+    rows = try DatasetArtifact.rows(dataset, split: "train", for: base)
+    try stage.require("checkpoint", names: "base", of: "base")
+    try stage.require("checkpoint", names: "dataset", of: "dataset")
+    let recipe = try options.recipe(rows: rows.count)
     let checkpoint = try CheckpointArtifact(try stage.input("checkpoint"), model: base.configuration)
-    try recipe.check(continues: checkpoint.recipe, step: checkpoint.state.step)
     let start = checkpoint.state.step
+    try recipe.check(continues: checkpoint.recipe, step: start)
+    try CheckpointArtifact.check(try stage.input("checkpoint"), stands: start, under: recipe, rows: rows)
     seed = checkpoint.seed
     guard start < recipe.horizon.totalSteps else {
       throw Failure(
@@ -44,6 +47,10 @@ struct TrainingSegment {
         hint: "nothing is left to train; give a larger --max-steps or --num-epochs")
     }
     let target = min(recipe.horizon.totalSteps, steps.map { start + $0 } ?? recipe.horizon.totalSteps)
+    try stage.refuseOther([
+      "base": .string(base.artifact.digest.hex), "dataset": .string(dataset.digest.hex), "step": .integer(target),
+      "recipe": .object(options.influences(recipe, step: target)),
+    ])
     let remains = Self.remains(
       of: stage.output, base: base, dataset: dataset, between: start, and: target,
       recipe: { options.influences(recipe, step: $0) })
@@ -67,7 +74,6 @@ struct TrainingSegment {
   }
 
   func run() throws {
-    let rows = try DatasetArtifact.rows(dataset, split: "train", for: base)
     let trainer = Trainer(model: try base.model(), rows: rows, state: state, recipe: recipe)
     if state.step > start { stage.console.note("continuing at step \(state.step) of \(target)") }
     let bar = stage.console.progress("training", total: target, unit: "step", startingAt: state.step)

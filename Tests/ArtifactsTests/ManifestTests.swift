@@ -29,63 +29,35 @@ private func refusal(_ json: JSON) throws -> Failure? {
 /// The objects whose fields are up to the stage that wrote them.
 private let free = ["/dataset/recipe", "/checkpoint/adapter", "/checkpoint/recipe"]
 
-/// Every path to a field, from the top down.
-private func fields(of json: JSON, at path: [JSONPathStep] = []) -> [[JSONPathStep]] {
-  if free.contains(path.pointer) { return [] }
-  switch json {
-  case .object(let object):
-    return object.members.flatMap { member in
-      [path + [.key(member.key)]] + fields(of: member.value, at: path + [.key(member.key)])
-    }
-  case .array(let elements):
-    return elements.enumerated().flatMap { fields(of: $1, at: path + [.index($0)]) }
-  default: return []
-  }
-}
-
-/// The value with what stands at `path` changed (nil deletes it).
-private func changed(_ json: JSON, at path: ArraySlice<JSONPathStep>, _ change: (JSON) -> JSON?) -> JSON {
-  switch (path.first, json) {
-  case (.key(let key), .object(var object)):
-    let value = object[key] ?? nil
-    object[key] = path.count == 1 ? change(value) : changed(value, at: path.dropFirst(), change)
-    return .object(object)
-  case (.index(let index), .array(var elements)):
-    elements[index] = changed(elements[index], at: path.dropFirst(), change)
-    return .array(elements)
-  default: return change(json) ?? nil
-  }
-}
-
 @Test(arguments: ArtifactKind.allCases)
 func everyMutatedFieldIsRefusedByItsName(kind: ArtifactKind) throws {
   let manifest = try valid(kind)
-  let paths = fields(of: manifest)
+  let paths = manifest.fields(but: free)
   #expect(paths.count > 6)
   for path in paths {
     guard case .key(let name)? = path.last else { continue }
-    let deleted = try refusal(changed(manifest, at: path[...]) { _ in nil })
+    let deleted = try refusal(manifest.changed(at: path) { _ in nil })
     #expect(deleted?.kind == .badData)
     #expect(
       deleted?.message.contains("the field '\(name)' is missing") == true,
       "\(path.pointer): \(deleted as Any)")
 
-    let retyped = try refusal(changed(manifest, at: path[...]) { $0.arrayValue == nil ? [] : "text" })
+    let retyped = try refusal(manifest.changed(at: path) { $0.arrayValue == nil ? [] : "text" })
     #expect(retyped?.kind == .badData)
     #expect(retyped?.message.contains(" \(path.pointer): ") == true, "\(path.pointer): \(retyped as Any)")
 
-    let beside = path.dropLast() + [.key("extra_field")]
-    let added = try refusal(changed(manifest, at: beside[...]) { _ in 1 })
-    #expect(added?.message.contains("\(Array(beside).pointer): unknown field 'extra_field'") == true)
+    let beside = Array(path.dropLast()) + [.key("extra_field")]
+    let added = try refusal(manifest.changed(at: beside) { _ in 1 })
+    #expect(added?.message.contains("\(beside.pointer): unknown field 'extra_field'") == true)
   }
 }
 
 @Test(arguments: ArtifactKind.allCases)
 func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
   let manifest = try valid(kind)
-  for path in fields(of: manifest) {
+  for path in manifest.fields(but: free) {
     var bad: JSON?
-    _ = changed(manifest, at: path[...]) { value in
+    _ = manifest.changed(at: path) { value in
       switch value {
       case .integer, .number: bad = -1
       case .string(let text) where text.count == 64: bad = .string(text.uppercased() + "0")
@@ -95,7 +67,7 @@ func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
       return value
     }
     guard let bad else { continue }
-    let refused = try refusal(changed(manifest, at: path[...]) { _ in bad })
+    let refused = try refusal(manifest.changed(at: path) { _ in bad })
     #expect(refused?.message.contains(path.pointer) == true, "\(path.pointer) = \(bad): \(refused as Any)")
   }
 }
@@ -103,7 +75,7 @@ func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
 @Test func kindsAndVersions() throws {
   var manifest = try valid(.model)
   let refused = { (key: String, value: JSON) in
-    try refusal(changed(manifest, at: [.key(key)][...]) { _ in value })?.description
+    try refusal(manifest.changed(at: [.key(key)]) { _ in value })?.description
   }
   #expect(
     try refused("kind", "modell")
@@ -115,7 +87,7 @@ func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
       == "artifact.json:3:21: /schema_version: a model of schema version 2, but this program knows versions up to 1\n"
       + "hint: use a version of randlora that knows schema version 2 of model artifacts")
   #expect(try refused("schema_version", 0)?.contains("expected an integer of at least 1, found 0") == true)
-  manifest = changed(manifest, at: [.key("base")][...]) { _ in .object(Sample.sections[.base] ?? [:]) }
+  manifest = manifest.changed(at: [.key("base")]) { _ in .object(Sample.sections[.base] ?? [:]) }
   #expect(try refusal(manifest)?.message.contains("/base: unknown field 'base'") == true)
   #expect(try refusal([])?.message == "artifact.json:1:1: expected an object, found an array")
 }
@@ -135,9 +107,7 @@ func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
   (String(repeating: "é/", count: 500), "a path must not be longer than 1024 bytes"),
 ])
 func pathsThatLeadOutAreRefused(path: String, reason: String) throws {
-  let manifest = changed(
-    try valid(.model), at: [.key("files"), .index(0), .key("path")][...]
-  ) { _ in .string(path) }
+  let manifest = try valid(.model).changed(at: [.key("files"), .index(0), .key("path")]) { _ in .string(path) }
   let refused = try #require(try refusal(manifest))
   #expect(refused.kind == .badData)
   #expect(refused.message.hasSuffix("/files/0/path: " + reason))
@@ -149,7 +119,7 @@ func pathsThatLeadOutAreRefused(path: String, reason: String) throws {
   }
   let refused = { (paths: [String]) in
     try refusal(
-      changed(try valid(.model), at: [.key("files")][...]) { _ in .array(paths.map(entry)) })?.message
+      valid(.model).changed(at: [.key("files")]) { _ in .array(paths.map(entry)) })?.message
   }
   #expect(try refused(["B", "a", "a/b", "é", "😀"]) == nil)
   #expect(try refused(["e\u{301}", "\u{e9}"]) == nil)

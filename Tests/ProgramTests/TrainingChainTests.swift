@@ -93,6 +93,17 @@ func `training that is interrupted goes on from where it stopped`(signal: Int32)
     String(decoding: try sandbox.read("peft/README.md"), as: UTF8.self).contains("| optimiser steps | 2 |"))
 }
 
+@Test func `a prompt that fills the context counts as wrong and is warned of`() throws {
+  let sandbox = try sandboxWithBase()
+  let instruction = String(repeating: "x", count: 70)
+  try sandbox.write(#"{"instruction":"\#(instruction)","output":"y"}"# + "\n", to: "data.jsonl")
+  try sandbox.succeed("prepare-data", ["--base", "base", "--data-path", "data.jsonl", "-o", "data"])
+  let outcome = try sandbox.succeed(
+    "evaluate", inputs + ["--split", "train", "--exact-match", "--json", "-o", "evaluation"])
+  #expect(try outcome.json()["result"]?["exact_match"]?["matched"] == 0)
+  #expect(outcome.errors.contains("warning: 1 prompts fill the model's context of 64 tokens and count as wrong"))
+}
+
 @Test func `training refuses what does not belong together`() throws {
   let sandbox = try sandboxForTraining()
   try TinyModel.write(in: sandbox, as: "other-model", seed: 2)

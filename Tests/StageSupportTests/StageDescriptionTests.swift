@@ -98,3 +98,9 @@ private struct Forgetful: StageCommand {
     CommandLineArguments.normalized(["--base_model=a_b", "x_y", "-q_x", "--use_lora", "--", "--as_is"])
       == ["--base-model=a_b", "x_y", "-q_x", "--use-lora", "--", "--as_is"])
 }
+
+@Test func `a negative number belongs to the flag before it`() {
+  #expect(
+    CommandLineArguments.normalized(["--seed", "-1", "--alpha=2", "-3", "-q", "-4", "--x", "-1e-3", "--", "--y", "-5"])
+      == ["--seed=-1", "--alpha=2", "-3", "-q", "-4", "--x=-1e-3", "--", "--y", "-5"])
+}

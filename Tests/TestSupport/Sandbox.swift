@@ -40,6 +40,14 @@ package final class Sandbox {
       .sorted()
   }
 
+  /// Every file in the sandbox with its content, but for the cache of digests.
+  package var contents: [String: Data] {
+    let paths = (FileManager.default.enumerator(atPath: directory)?.allObjects as? [String] ?? []).filter {
+      !$0.hasPrefix("cache")
+    }
+    return Dictionary(uniqueKeysWithValues: paths.map { ($0, FileManager.default.contents(atPath: path($0)) ?? Data()) })
+  }
+
   /// Replaces what stands in a file, also in one that is read-only.
   package func edit(_ name: String, _ change: (inout Data) -> Void) throws {
     var data = try read(name)
@@ -50,6 +58,9 @@ package final class Sandbox {
     try FileManager.default.removeItem(atPath: file)
     try data.write(to: URL(fileURLWithPath: file))
   }
+
+  /// Removes a file, also a read-only one.
+  package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path(name)) }
 
   /// Starts a program in the sandbox.
   /// - Parameters:
@@ -101,12 +112,12 @@ package final class Sandbox {
     return outcome
   }
 
-  /// Runs a program that must fail with one sentence on standard error, and leave the sandbox as it was.
+  /// Runs a program that must fail with one sentence on standard error, and leave every file as it was.
   package func fail(
     _ program: String, _ arguments: [String], code: Int32, saying message: String,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let before = names
+    let before = contents
     let outcome = try run(program, arguments)
     #expect(outcome.code == code, "\(program): \(outcome.errors)", sourceLocation: sourceLocation)
     #expect(outcome.output.isEmpty, sourceLocation: sourceLocation)
@@ -117,6 +128,9 @@ package final class Sandbox {
     #expect(
       outcome.errors.contains(message), "expected '\(message)', found '\(outcome.errors)'",
       sourceLocation: sourceLocation)
-    #expect(names == before, "\(program) left something behind", sourceLocation: sourceLocation)
+    let after = contents
+    #expect(
+      Set(after.keys) == Set(before.keys), "\(program) left something behind", sourceLocation: sourceLocation)
+    #expect(after == before, "\(program) changed a file", sourceLocation: sourceLocation)
   }
 }

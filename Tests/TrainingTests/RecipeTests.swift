@@ -47,7 +47,11 @@ import Training
       #expect(windows.map(\.count) == [4, 4, 2])
       #expect(windows.flatMap { $0 }.sorted() == Array(0..<10))
     }
-    #expect((0...7).map(schedule.rowsSeen) == [0, 4, 8, 10, 14, 18, 20, 24])
+    for steps in 0...7 {
+      let seen = schedule.rowsSeen(after: steps)
+      #expect(seen.epochs == steps / 3)
+      #expect(seen.rest == (3 * seen.epochs..<steps).flatMap { schedule.rows(ofStep: $0) })
+    }
   }
 
   @Test func epochsAndSeedsHaveOrdersOfTheirOwn() {
