@@ -16,8 +16,9 @@ func library(_ name: String, _ rooms: [Target.Dependency], resources: [Resource]
   .target(name: name, dependencies: rooms, resources: resources, swiftSettings: house)
 }
 
-func program(_ name: String, _ rooms: [Target.Dependency]) -> Target {
-  .executableTarget(name: name, dependencies: rooms + [argumentParser], swiftSettings: house)
+func program(_ name: String, _ rooms: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .executableTarget(
+    name: name, dependencies: rooms + [argumentParser], resources: resources, swiftSettings: house)
 }
 
 func tests(_ room: String, using others: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
@@ -95,7 +96,9 @@ let package = Package(
     program(
       "benchmark",
       ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training", "StageSupport"]),
-    program("randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"]),
+    program(
+      "randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"],
+      resources: [.embedInCode("finetune.yaml")]),  // a link to pipelines/finetune.yaml
 
     // What several test targets share: PEFT's cases, scratch directories, running the programs.
     .target(

@@ -66,6 +66,8 @@ package final class Build: Sendable {
     var redone: Set<Digest> = []
     var declarations: [StageDeclaration] = []
     var estimate: RunEstimate?
+    /// Stages of which something came, or nothing ever will.
+    var ended: Set<String> = []
   }
 
   /// - Parameters:
@@ -95,7 +97,9 @@ package final class Build: Sendable {
       tasks[stage.name] = Task {
         var outcomes: [String: ActionOutcome] = [:]
         for (name, task) in inputs { outcomes[name] = await task.value }
-        return await self.outcome(of: stage, inputs: outcomes)
+        let outcome = await self.outcome(of: stage, inputs: outcomes)
+        self.state.withLock { _ = $0.ended.insert(stage.name) }
+        return outcome
       }
     }
     var summary = RunSummary()
@@ -163,12 +167,19 @@ package final class Build: Sendable {
 
   // MARK: - Sharing the machine
 
-  /// How long what is left will take, judged by the records; nil as long as nothing had to run.
-  package var estimate: RunEstimate? { state.withLock { $0.estimate } }
+  /// How long what is left will take, judged by the records, and how many stages have none; nil as long as
+  /// nothing had to run.
+  ///
+  /// - Parameter spent: seconds that stages have been at work so far.
+  package func timeLeft(spent: [String: Double]) -> (seconds: Double, unknown: Int)? {
+    let (estimate, ended) = state.withLock { ($0.estimate, $0.ended) }
+    let over = Dictionary(uniqueKeysWithValues: ended.map { ($0, Double.infinity) })
+    return estimate?.left(spent: spent.merging(over) { $1 }, jobs: options.jobs)
+  }
 
   /// What an action asks of the machine. The first one looks up how long everything took before.
   func request(for action: Action) -> Admission.Request {
-    let known = estimate
+    let known = state.withLock { $0.estimate }
     let estimate = known ?? RunEstimate(state.withLock { $0.declarations }, index.all)
     if known == nil { state.withLock { $0.estimate = estimate } }
     let resources = action.call.resources

@@ -55,8 +55,7 @@ package final class LocalProcesses: StageProcesses {
         workingDirectory: FilePath(directory), input: .none, output: .bytes(limit: 16 << 20),
         error: .string(limit: 1 << 20))
       guard result.terminationStatus.isSuccess else {
-        let lines = result.standardError.split(separator: "\n").joined(separator: "\n")
-        throw Failure(.badData, "\(executable) \(arguments.joined(separator: " ")) failed: \(lines)")
+        throw Self.refusal(executable, arguments, result.terminationStatus, result.standardError)
       }
       return result.standardOutput
     } catch let failure as Failure {
@@ -64,6 +63,16 @@ package final class LocalProcesses: StageProcesses {
     } catch {
       throw Failure(.io, "cannot run \(executable): \(error)")
     }
+  }
+
+  /// A program that gives no answer: with its own words, and of the kind that its exit code says.
+  private static func refusal(
+    _ executable: String, _ arguments: [String], _ status: TerminationStatus, _ errors: String
+  ) -> Failure {
+    var kind = Failure.Kind.badData
+    if case .exited(let code) = status { kind = Failure.Kind(rawValue: code) ?? .badData }
+    let lines = errors.split(separator: "\n").joined(separator: "\n")
+    return Failure(kind, "\(executable) \(arguments.joined(separator: " ")) failed: \(lines)")
   }
 
   package func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {

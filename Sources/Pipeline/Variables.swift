@@ -1,6 +1,7 @@
 import Failures
 
-/// The variables of a pipeline file, for `${name}` in its values. `$$` is a dollar sign.
+/// The variables of a pipeline file, for `${name}` in its values. `$$` is a dollar sign, and a name may itself hold
+/// variables: `${matrix.rank.${matrix.method}-alpha}`.
 struct Variables: Sendable {
   private(set) var values: [(name: String, value: String)] = []
 
@@ -16,7 +17,11 @@ struct Variables: Sendable {
   ///
   /// - Throws: `Failure.badData` at the value's place when a variable is unknown or a brace is missing.
   func text(of cursor: YAMLCursor) throws(Failure) -> String {
-    var rest = Substring(try cursor.text())
+    try filled(Substring(try cursor.text()), at: cursor)
+  }
+
+  private func filled(_ text: Substring, at cursor: YAMLCursor) throws(Failure) -> String {
+    var rest = text
     var result = ""
     while let dollar = rest.firstIndex(of: "$") {
       result += rest[..<dollar]
@@ -25,14 +30,25 @@ struct Variables: Sendable {
         result += "$"
         rest = rest.dropFirst()
       } else if rest.hasPrefix("{") {
-        guard let end = rest.firstIndex(of: "}") else { throw cursor.failure("'${' without its '}'") }
-        result += try value(of: String(rest[..<end].dropFirst()), at: cursor)
+        guard let end = Self.end(of: rest) else { throw cursor.failure("'${' without its '}'") }
+        result += try value(of: filled(rest[..<end].dropFirst(), at: cursor), at: cursor)
         rest = rest[rest.index(after: end)...]
       } else {
         result += "$"
       }
     }
     return result + rest
+  }
+
+  /// Where the brace that opens the text is closed.
+  private static func end(of text: Substring) -> Substring.Index? {
+    var depth = 0
+    for index in text.indices {
+      if text[index] == "{" { depth += 1 }
+      if text[index] == "}" { depth -= 1 }
+      if depth == 0 { return index }
+    }
+    return nil
   }
 
   private func value(of name: String, at cursor: YAMLCursor) throws(Failure) -> String {

@@ -10,22 +10,10 @@ struct PipelineOptions: ParsableArguments {
   @Argument(help: "The pipeline file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
   var file: String
 
-  @Option(
-    name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp(
-      "Give a variable of the pipeline, or a parameter of a stage (STAGE.PARAMETER), another value; may be repeated.",
-      valueName: "name=value"))
-  var settings: [String] = []
+  @OptionGroup var parameters: ParameterSettings
 
   func pipeline() throws(Failure) -> PipelineFile {
-    var values: [(name: String, value: String)] = []
-    for setting in settings {
-      guard let equals = setting.firstIndex(of: "=") else {
-        throw Failure(.usage, "--set \(setting): expected NAME=VALUE")
-      }
-      values.append((String(setting[..<equals]), String(setting[setting.index(after: equals)...])))
-    }
-    return try PipelineFile(path: file, settings: values)
+    try PipelineFile(path: file, settings: parameters.values())
   }
 
   /// The store beside the pipeline file, or the one that the environment names.

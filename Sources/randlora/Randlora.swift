@@ -15,7 +15,7 @@ import StageSupport
       'randlora STAGE …' runs the stage program of that name, such as 'randlora train-step --help'.
       """,
     subcommands: [
-      RunCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self,
+      RunCommand.self, FinetuneCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self,
       ShowCommand.self,
     ])
 

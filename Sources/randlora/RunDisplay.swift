@@ -10,7 +10,9 @@ final class RunDisplay: Sendable {
   private enum Form { case live, plain, json }
 
   private struct State {
-    var running: [(label: RunEvent.Label, startedAt: Double, progress: StageProgress?)] = []
+    var progress = RunProgress()
+    /// The seconds that are left, by the seconds that each stage had.
+    var left: @Sendable ([String: Double]) -> (seconds: Double, unknown: Int)? = { _ in nil }
     var liveLines = 0
     var lastDrawn = 0.0
     var lastPlain: [RunEvent.Label: Double] = [:]
@@ -33,7 +35,7 @@ final class RunDisplay: Sendable {
   func show(_ event: RunEvent) {
     if form == .json { Console.printResult(JSON.object(event.json).text(indent: 0)) }
     state.withLock { state in
-      note(event, &state)
+      state.progress.note(event, at: Console.monotonicSeconds())
       switch event {
       case .failed(let label, let failure, let lines, let log):
         print(failureLines(label, failure, lines, log), &state)
@@ -45,17 +47,16 @@ final class RunDisplay: Sendable {
     }
   }
 
-  private func note(_ event: RunEvent, _ state: inout State) {
-    let now = Console.monotonicSeconds()
-    switch event {
-    case .started(let label, _): state.running.append((label, now, nil))
-    case .progress(let label, let progress):
-      if let index = state.running.firstIndex(where: { $0.label == label }) {
-        state.running[index].progress = progress
+  /// Keeps the live lines going while nothing happens, until the task is cancelled.
+  ///
+  /// - Parameter left: tells the seconds to the end of the run.
+  func follow(left: @escaping @Sendable ([String: Double]) -> (seconds: Double, unknown: Int)?) -> Task<Void, Never> {
+    state.withLock { $0.left = left }
+    guard form == .live else { return Task {} }
+    return Task {
+      while (try? await Task.sleep(for: .milliseconds(500))) != nil {
+        state.withLock { redraw(&$0, atOnce: false) }
       }
-    case .finished(let label, _, _), .interrupted(let label, _), .failed(let label, _, _, _):
-      state.running.removeAll { $0.label == label }
-    default: break
     }
   }
 
@@ -90,7 +91,7 @@ final class RunDisplay: Sendable {
     _ label: RunEvent.Label, _ progress: StageProgress, _ state: inout State
   ) -> String? {
     let now = Console.monotonicSeconds()
-    let started = state.running.first { $0.label == label }?.startedAt ?? now
+    let started = state.progress.startedAt(label) ?? now
     guard now - (state.lastPlain[label] ?? started) >= 10 else { return nil }
     state.lastPlain[label] = now
     return "          \(label) \(facts(progress))"
@@ -136,7 +137,12 @@ final class RunDisplay: Sendable {
     guard form == .live, atOnce || now - state.lastDrawn >= 0.1 else { return }
     state.lastDrawn = now
     let erasure = erased(&state)
-    let lines = state.running.map { liveLine($0.label, $0.startedAt, $0.progress, now) }
+    let (columns, rows) = terminalSize
+    let running = state.progress.running
+    var lines = running.prefix(max(1, rows - 3)).map { liveLine($0.label, $0.startedAt, $0.progress, now) }
+    if lines.count < running.count { lines.append("… and \(running.count - lines.count) more") }
+    if !running.isEmpty { lines.append(state.progress.summary(at: now, left: state.left)) }
+    lines = lines.map { String($0.prefix(columns - 1)) }
     state.liveLines = lines.count
     Console.writeAll(erasure + lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO)
   }
@@ -153,13 +159,13 @@ final class RunDisplay: Sendable {
     } else {
       line += NumberText.duration(seconds: now - startedAt)
     }
-    return String(line.prefix(terminalWidth - 1))
+    return line
   }
 
-  private var terminalWidth: Int {
+  private var terminalSize: (columns: Int, rows: Int) {
     var size = winsize()
-    guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
-    return Int(size.ws_col)
+    guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return (80, 24) }
+    return (Int(size.ws_col), max(4, Int(size.ws_row)))
   }
 
   // MARK: - The end

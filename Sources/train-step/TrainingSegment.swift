@@ -38,7 +38,9 @@ struct TrainingSegment {
     let recipe = try options.recipe(rows: rows.count)
     let checkpoint = try CheckpointArtifact(try stage.input("checkpoint"), model: base.configuration)
     let start = checkpoint.state.step
-    try recipe.check(continues: checkpoint.recipe, step: start)
+    var recorded = checkpoint.recipe
+    recorded["save-gradients"] = nil  // a file beside the state, which does not enter the next one
+    try recipe.check(continues: recorded, step: start)
     try CheckpointArtifact.check(try stage.input("checkpoint"), stands: start, under: recipe, rows: rows)
     seed = checkpoint.seed
     guard start < recipe.horizon.totalSteps else {

@@ -27,8 +27,10 @@ private func message(_ matrix: String) -> String? {
       stages:
         s: {stage: x, matrix: {m: {big: {rank: 64, alpha: 2}, small: {rank: 4, alpha: }}}, export: "${matrix.m.rank}"}
         t: {stage: y, state: s, export: "${matrix.m}-${matrix.m.alpha}"}
+        u: {stage: y, state: s, with: {k: "${${matrix.m}-name}"}}
+      variables: {big-name: large, small-name: little}
       """, path: "p.yaml")
-  #expect(file.stages.map(\.name) == ["s[m=big]", "s[m=small]", "t[m=big]", "t[m=small]"])
+  #expect(file.stages.map(\.name) == ["s[m=big]", "s[m=small]", "t[m=big]", "t[m=small]", "u[m=big]", "u[m=small]"])
 }
 
 @Test func mistakesInAMatrixNameTheirPlace() {

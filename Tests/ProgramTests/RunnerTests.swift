@@ -142,6 +142,33 @@ func `what a program says of itself fits the schema`(_ program: String) throws {
   try JSONSchema(text).require(try JSONDocument(description, source: "\(program) --describe"))
 }
 
+@Test func `every event is a line that fits the schema`() throws {
+  let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../schemas/run-event.schema.json")
+  let events = try JSONSchema(JSONDocument(Array(try Data(contentsOf: schema)), source: "run-event.schema.json"))
+  let pipeline = try ShellPipeline("echo '{\"progress\":{\"done\":1,\"total\":2,\"unit\":\"word\"}}' >&2")
+  var seen: [String] = []
+  func check(_ arguments: String...) throws {
+    let outcome = try pipeline.sandbox.run("randlora", arguments + ["--json"], environment: pipeline.environment)
+    for line in outcome.output.split(separator: "\n") {
+      let document = try JSONDocument(String(line), source: "--json")
+      try events.require(document)
+      seen.append(document.root["event"]?.stringValue ?? "")
+    }
+  }
+  try check("run", "pipeline.yaml", "--dry-run")
+  try check("run", "pipeline.yaml")
+  try check("run", "pipeline.yaml")
+  try pipeline.sandbox.write(
+    "stages: {bad: {command: exit 3, outputs: a, retries: 1}, next: {command: x, bad: bad, outputs: b}}", to: "bad.yaml")
+  try check("run", "bad.yaml")
+  #expect(
+    seen == [
+      "would-run", "summary", "started", "progress", "finished", "exported", "summary", "reused", "summary", "started",
+      "retrying", "failed", "skipped", "summary",
+    ])
+}
+
 @Test func `a word that is no command is refused by name`() throws {
   let outcome = try Sandbox().run("randlora", ["frobnicate"])
   #expect(outcome.code == 64)

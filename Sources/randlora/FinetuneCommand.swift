@@ -1,0 +1,113 @@
+import ArgumentParser
+import Artifacts
+import Failures
+import JSON
+import Pipeline
+import StageSupport
+
+/// The flags of PEFT's example for RandLoRA, run as the built-in pipeline.
+struct FinetuneCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "finetune", abstract: "Fine-tune a model on a file of examples: an adapter for PEFT.",
+    discussion: """
+      Runs pipelines/finetune.yaml, which is built in: import the model, prepare the data, train, evaluate on held-out \
+      rows, and write the adapter to --output-dir. What was done is kept beside it (.randlora, or $RANDLORA_STORE), so \
+      that the same command with other numbers repeats only what they change, and goes on where it was interrupted.
+
+      The flags are those of PEFT's example randlora_finetuning.py, with '-' or '_'. Any other parameter of a stage \
+      (base, data, start, trained, adapter) can be given with --set STAGE.PARAMETER=VALUE.
+      """)
+
+  @Option(help: "The directory of the model (or its name on the Hugging Face Hub).", completion: .directory)
+  var baseModel: String
+  @Option(help: "The file with the examples: JSON Lines, JSON or plain text.", completion: .file())
+  var dataPath: String
+  @Option(help: "Where the adapter goes.", completion: .directory)
+  var outputDir: String
+  @Option(help: "Rows that go through the model together; 16 make one step. Without it, 4.")
+  var batchSize: Int?
+  @Option(help: "Passes over the training rows.")
+  var numEpochs: Double = 1
+  @Option(help: "The peak learning rate.")
+  var learningRate: Double = 3e-4
+  @Option(help: "The most tokens of a row; longer ones are cut.")
+  var cutoffLen = 512
+  @Option(help: "How many rows are held out to evaluate on; below 1 it is a share of them, 0 is none.")
+  var valSetSize = 0.1
+  @Flag(help: "Train a LoRA adapter instead of RandLoRA.")
+  var useLora = false
+  @Flag(help: "Quantize the model to 4 bits (nf4) first.")
+  var quantize = false
+  @Option(help: "Evaluate every so many steps.")
+  var evalStep = 100
+  @Option(help: "Keep a state every so many steps.")
+  var saveStep = 100
+  @Option(help: "Where to compute.")
+  var device = "auto"
+  @Option(name: [.short, .long, .customLong("r")], help: "The rank.")
+  var rank = 32
+  @Option(
+    name: [.customLong("randlora-alpha"), .customLong("lora-alpha"), .customLong("alpha")],
+    help: "The update is scaled by alpha / rank. Without it: 20 times the rank, for LoRA 2 times.")
+  var alpha: Double?
+  @Option(
+    name: [.customLong("randlora-dropout"), .customLong("lora-dropout"), .customLong("dropout")],
+    help: "How likely an input of the adapter is dropped in training.")
+  var dropout = 0.05
+  @Option(
+    name: [.customLong("randlora-target-modules"), .customLong("lora-target-modules"), .customLong("target-modules")],
+    help: "The linear layers to adapt: names with commas between them, or all-linear.")
+  var targetModules = "k_proj,v_proj"
+  @Flag(help: "Use sparse random bases.")
+  var sparse = false
+  @Flag(help: "Use very sparse random bases.")
+  var verySparse = false
+  @Option(help: "The repository on the Hugging Face Hub, ORG/NAME.")
+  var hubModelID: String?
+  @Flag(help: "Publish the adapter there as well.")
+  var pushToHub = false
+  @OptionGroup var parameters: ParameterSettings
+  @OptionGroup var settings: RunSettings
+
+  func validate() throws {
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size must be at least 1") }
+    if pushToHub, hubModelID == nil { throw ValidationError("--push-to-hub needs --hub-model-id ORG/NAME") }
+    if !pushToHub, hubModelID != nil { throw ValidationError("--hub-model-id is for --push-to-hub") }
+  }
+
+  func run() async throws {
+    let output = try Files.absolute(outputDir)
+    let stages = FinetuneStages(programs: LocalProcesses(siblings: SiblingProgram.directory))
+    try await stages.check(device: device, publishing: pushToHub ? hubModelID : nil)
+    let quantization = quantize ? try await stages.quantization() : []
+    let pipeline = try PipelineFile(
+      yaml: String(decoding: PackageResources.finetune_yaml, as: UTF8.self),
+      path: Files.parent(of: output) + "/finetune.yaml",
+      settings: try values(output) + quantization + parameters.values())
+    let store = try StorePlace.open(StorePlace.named ?? pipeline.storePath)
+    // The receipt may be known although somebody has removed what it speaks of.
+    var forced: [String] = []
+    if case .missing = try FileStatus(output) { forced = ["adapter"] }
+    try await settings.run(pipeline.stages, of: pipeline, in: store, forced: forced)
+  }
+
+  private func values(_ output: String) throws(Failure) -> [(name: String, value: String)] {
+    let evaluates = valSetSize != 0
+    return [
+      ("base_model", try Self.place(baseModel)), ("data_path", try Self.place(dataPath)), ("output_dir", output),
+      ("batch_size", "\(batchSize ?? 4)"), ("accumulation", "\(max(1, 16 / (batchSize ?? 4)))"),
+      ("num_epochs", "\(numEpochs)"), ("learning_rate", "\(learningRate)"), ("cutoff_len", "\(cutoffLen)"),
+      ("val_set_size", "\(valSetSize)"), ("evaluate", "\(evaluates)"),
+      ("eval_step", evaluates ? "\(evalStep)" : ""), ("save_step", "\(saveStep)"), ("device", device),
+      ("use_lora", "\(useLora)"), ("rank", "\(rank)"), ("alpha", alpha.map { "\($0)" } ?? ""),
+      ("dropout", "\(dropout)"), ("target_modules", targetModules), ("sparse", "\(sparse)"),
+      ("very_sparse", "\(verySparse)"), ("hub_model_id", hubModelID ?? ""), ("push_to_hub", "\(pushToHub)"),
+    ]
+  }
+
+  /// The absolute path of what is here; a name that is not stays as it is.
+  private static func place(_ path: String) throws(Failure) -> String {
+    if case .missing = try FileStatus(path, followingLinks: true) { return path }
+    return try Files.absolute(path)
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// The flags of PEFT's example on a tiny model.
+@Suite struct FinetuneTests {
+  private let sandbox: Sandbox
+
+  init() throws {
+    sandbox = try Sandbox()
+    try TinyModel.write(in: sandbox)
+    let rows = (0..<20).map { "{\"text\": \"row \($0)\"}\n" }.joined()
+    try sandbox.write(rows, to: "rows.jsonl")
+  }
+
+  private func finetune(_ arguments: String...) throws -> Outcome {
+    try sandbox.run(
+      "randlora",
+      ["finetune", "--base_model", "model", "--data_path", "rows.jsonl", "--output_dir", "out/adapter"] + arguments)
+  }
+
+  @Test func `the example's flags make an adapter, and the same again does nothing`() throws {
+    let flags = [
+      "--batch_size", "8", "--num_epochs", "2", "--learning_rate", "1e-3", "--cutoff_len", "32", "--val_set_size", "4",
+      "--eval_step", "1", "--save_step", "1", "--device", "cpu", "--rank", "2", "--randlora_alpha", "8",
+      "--randlora_dropout", "0", "--randlora_target_modules", "q_proj,v_proj", "--sparse",
+    ]
+    let command = ["finetune", "--base_model", "model", "--data_path", "rows.jsonl", "--output_dir", "out/adapter"]
+    let first = try sandbox.run("randlora", command + flags)
+    #expect(first.code == 0, "\(first.errors)")
+    let configuration = try sandbox.json("out/adapter/adapter_config.json")
+    #expect(configuration["peft_type"] == "RANDLORA" && configuration["r"] == 2 && configuration["sparse"] == true)
+    #expect(FileManager.default.fileExists(atPath: sandbox.path("out/adapter/adapter_model.safetensors")))
+    #expect(FileManager.default.fileExists(atPath: sandbox.path("out/.randlora/report.html")))
+    let kebab = flags.map { $0.hasPrefix("--") ? String($0.map { $0 == "_" ? "-" : $0 }) : $0 }
+    let again = try sandbox.run("randlora", command + kebab + ["--json"])
+    #expect(try summary(of: again)["made"] == 0, "\(again.output)")
+    try FileManager.default.removeItem(atPath: sandbox.path("out/adapter"))
+    #expect(try sandbox.run("randlora", command + flags).code == 0)
+    #expect(FileManager.default.fileExists(atPath: sandbox.path("out/adapter/adapter_model.safetensors")))
+  }
+
+  @Test func `any parameter of a stage can be set, and LoRA is one flag`() throws {
+    let outcome = try finetune(
+      "--use_lora", "-r", "3", "--val_set_size", "0", "--set", "trained.max-steps=1", "--set", "data.prompt-style=plain")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let configuration = try sandbox.json("out/adapter/adapter_config.json")
+    #expect(configuration["peft_type"] == "LORA" && configuration["r"] == 3 && configuration["lora_alpha"] == 6)
+  }
+
+  @Test func `what the stages cannot do is refused before anything runs`() throws {
+    let description = try sandbox.succeed("import-base", ["--describe"]).json()
+    let canQuantize = description["parameters"]?.arrayValue?.contains { $0["name"] == "quantize" } ?? false
+    if !canQuantize {
+      let quantized = try finetune("--quantize")
+      #expect(quantized.code == 64)
+      #expect(quantized.errors.hasPrefix("error: --quantize: import-base of this installation cannot quantize"))
+    }
+    let device = try finetune("--device", "cuda:0")
+    #expect(device.code == 64)
+    #expect(device.errors.contains("'cuda:0' is not available"), "\(device.errors)")
+    let hub = try finetune("--push_to_hub")
+    #expect(hub.code == 64)
+    #expect(hub.errors.contains("--push-to-hub needs --hub-model-id ORG/NAME"))
+    #expect(try finetune("--cutoff_len", "many").code == 64)
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("out")))
+  }
+
+  private func summary(of outcome: Outcome) throws -> JSON {
+    let line = try #require(outcome.output.split(separator: "\n").last)
+    return try JSONDocument(String(line), source: "--json").root
+  }
+}
+
+/// The pipelines of the package, cut short.
+@Suite struct PipelinesTests {
+  private static let pipelines = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../pipelines").standardizedFileURL.path
+
+  @Test func `the comparison trains every method, rank and sparsity`() throws {
+    let sandbox = try Sandbox()
+    let rows = try String(contentsOfFile: Self.pipelines + "/quickstart/roman.train.jsonl", encoding: .utf8)
+    try sandbox.write(rows.split(separator: "\n").prefix(8).joined(separator: "\n"), to: "rows.jsonl")
+    let settings = [
+      "steps=1", "exact_match=false", "data_path=\(sandbox.path("rows.jsonl"))", "trained.batch-size=2",
+      "val_data_path=\(sandbox.path("rows.jsonl"))",
+    ]
+    let outcome = try sandbox.run(
+      "randlora",
+      ["run", Self.pipelines + "/compare-lora-randlora.yaml", "--json"] + settings.flatMap { ["--set", $0] },
+      environment: ["RANDLORA_STORE": sandbox.path("store")])
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let line = try #require(outcome.output.split(separator: "\n").last)
+    let outputs = try JSONDocument(String(line), source: "--json").root["outputs"]?.objectValue
+    let trained = outputs?.keys.filter { $0.hasPrefix("trained[") } ?? []
+    #expect(trained.count == 8, "\(trained)")
+    #expect(trained.contains("trained[method=randlora,rank=8,sparsity=very-sparse]"))
+    #expect(Set(trained.compactMap { outputs?[$0]?.stringValue }).count == 8)
+  }
+}
