@@ -21,8 +21,20 @@ package struct RunOptions: Sendable {
   package var waits = true
   /// How far a known result is checked before it is used.
   package var verification = Artifact.Verification.memoised
-  /// Whether results go to the upstream stores too.
+  /// Whether results go to the upstream store too.
   package var pushes = false
+  /// Whether what runs is only compared with the known result, which stays.
+  package var compares = false
+  /// An artifact that is taken as the result of a stage, in place of running it; then nothing else runs.
+  package var adoption: Adoption?
+
+  package struct Adoption: Sendable {
+    let stage: String
+    let artifact: Artifact
+
+    /// - Parameter stage: its name, with the coordinates of a matrix.
+    package init(of artifact: Artifact, as stage: String) { (self.stage, self.artifact) = (stage, artifact) }
+  }
 
   package init() {}
 

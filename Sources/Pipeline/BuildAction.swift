@@ -76,6 +76,7 @@ extension Build {
     keep: (Artifact) async throws(Failure) -> Int?
   ) async throws(Failure) -> ActionOutcome {
     let output = store.workPath(action.key) + "/out"
+    if let adoption = options.adoption { return .available(try adopt(adoption, action, output: output)) }
     tell(.started(action.label, reasons))
     var attempt = 1
     while true {
@@ -119,7 +120,9 @@ extension Build {
   }
 
   /// Takes a finished output into the store and records it, once it is sure that it belongs to the key.
-  private func publish(_ action: Action, output: String, startedAt: Date) throws(Failure) -> Digest {
+  func publish(
+    _ action: Action, output: String, startedAt: Date, seconds: Double? = nil
+  ) throws(Failure) -> Digest {
     guard case .directory = try FileStatus(output) else {
       throw Failure(
         .badData, "\(action.interface.name) ended with success but wrote no artifact to --output",
@@ -130,8 +133,9 @@ extension Build {
     try checkStep(of: artifact, action)
     try action.requireUnchangedInputs()
     let former = store.record(action.key)
+    if options.compares, let former { return try compare(artifact, with: former, action) }
     let digest = try store.publish(artifact)
-    let seconds = Date().timeIntervalSince(startedAt)
+    let seconds = seconds ?? Date().timeIntervalSince(startedAt)
     if former?.output != digest {
       if let former {
         tell(

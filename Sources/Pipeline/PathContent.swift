@@ -39,7 +39,7 @@ struct PathContent: Sendable {
     var files: [String] = []
     var pending = [(prefix: "", depth: 0)]
     while let (prefix, depth) = pending.popLast() {
-      guard depth < 64, files.count < 1_000_000 else {
+      guard depth < 32, files.count < 1_000_000 else {
         throw Failure(.badData, "\(directory): too many files or directories, or a loop of links")
       }
       for name in try Files.names(in: directory + "/" + prefix) where !name.hasPrefix(".") {

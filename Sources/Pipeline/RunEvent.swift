@@ -24,6 +24,8 @@ package enum RunEvent: Sendable {
   /// Not done because of a stage that it reads.
   case skipped(Label, because: String)
   case exported(Label, path: String)
+  /// It ran a second time, and made the same or not.
+  case compared(Label, ArtifactDifference, same: Bool)
   case warned(Label, String)
 
   /// Which action: the stage's name, and for the states of a segmented stage the step.

@@ -41,6 +41,9 @@ struct SegmentChain {
       build.tell(.warned(label(nil), "the state it starts from is at step \(startStep) of \(total) already"))
       return .available(start.digest)
     }
+    if build.options.adoption?.stage == stage.name {
+      return await build.perform(try await action(from: startStep, start, to: total))
+    }
     let evaluated = multiples(of: stage.parameters.evaluationStep, upTo: total)
     let cuts = Set(multiples(of: stage.parameters.saveStep, upTo: total) + evaluated + [total]).sorted()
     let required = Set((stage.evaluation == nil ? [] : evaluated) + [total]).sorted()

@@ -16,10 +16,12 @@ import StageSupport
       """,
     subcommands: [
       RunCommand.self, FinetuneCommand.self, StatusCommand.self, ExplainCommand.self, GraphCommand.self, LogCommand.self,
-      ShowCommand.self,
+      ShowCommand.self, DiffCommand.self, LineageCommand.self, VerifyCommand.self, GCCommand.self, PinCommand.self,
+      CheckDeterminismCommand.self, AdoptCommand.self,
     ])
 
   static func main() async {
+    signal(SIGXFSZ, SIG_IGN)  // a limit on file sizes is then an error of the write, told like a full disk
     var arguments = Array(CommandLine.arguments.dropFirst())
     if let word = arguments.first, !word.hasPrefix("-"), word != "help", !subcommandNames.contains(word) {
       SiblingProgram(word).execute(Array(arguments.dropFirst()))

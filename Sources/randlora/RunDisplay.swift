@@ -79,6 +79,10 @@ final class RunDisplay: Sendable {
     case .interrupted(let label, let step):
       return "stopped   \(label)" + (step.map { ", kept at step \($0)" } ?? "")
     case .skipped(let label, let cause): return "skipped   \(label): \(cause) was not made"
+    case .compared(let label, let difference, let same):
+      if same { return "the same  \(label)" }
+      return (["\(styled("differs", "1;31"))   \(label)"] + difference.lines.map { "          " + $0 }).joined(
+        separator: "\n")
     case .exported(let label, let path): return "exported  \(label) to \(path)"
     case .reused, .failed, .warned: return nil
     }

@@ -19,7 +19,8 @@ struct RunProgress {
       made += 1
       spent[label.stage, default: 0] += seconds
       running.removeAll { $0.label == label }
-    case .interrupted(let label, _), .failed(let label, _, _, _): running.removeAll { $0.label == label }
+    case .interrupted(let label, _), .failed(let label, _, _, _), .compared(let label, _, _):
+      running.removeAll { $0.label == label }
     default: break
     }
   }

@@ -18,6 +18,8 @@ final class FakePrograms: StageProcesses {
     var signals: [Int32] = []
     var stopWhenInterrupted = false
     var omitsOutput: Set<String> = []
+    /// Goes into the content of adapters, for programs that are not deterministic.
+    var salt: (@Sendable () -> String)?
   }
 
   let memo: DigestMemo
@@ -140,7 +142,8 @@ final class FakePrograms: StageProcesses {
       content += Array("\(flags.integer("cutoff-len") ?? 256)".utf8)
       try publish(.dataset, flags, content: content, Sections.dataset)
     case "init-adapter":
-      let content = Array("rank \(flags.integer("rank") ?? 32) \(flags["target-modules"] ?? "")".utf8)
+      let salt = state.withLock { $0.salt }?() ?? ""
+      let content = Array("rank \(flags.integer("rank") ?? 32) \(flags["target-modules"] ?? "")\(salt)".utf8)
       try publish(
         .checkpoint, flags, content: content, Sections.checkpoint(step: 0, try digest("base", flags)))
     case "train-step": return try train(flags)

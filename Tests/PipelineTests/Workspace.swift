@@ -24,7 +24,10 @@ final class Workspace: Sendable {
 
   func callAsFunction(_ path: String) -> String { root + "/" + path }
 
-  func write(_ path: String, _ text: String) throws { try AtomicFile.write(text, to: self(path)) }
+  func write(_ path: String, _ text: String) throws {
+    try Files.makeDirectories(Files.parent(of: self(path)))
+    try AtomicFile.write(text, to: self(path))
+  }
 
   func store() throws -> Store { try Store(self("store"), memo: memo) }
 

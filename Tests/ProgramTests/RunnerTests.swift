@@ -96,14 +96,29 @@ import Testing
   #expect(try pipeline.names(".randlora/objects").count == 1)
 }
 
-@Test func `four runners at once run each action once`() throws {
+@Test func `eight runners at once run each action once`() throws {
   let pipeline = try ShellPipeline("sleep 0.5")
-  let runners = try (0..<4).map { _ in try pipeline.start("run", "pipeline.yaml") }
+  let runners = try (0..<8).map { _ in try pipeline.start("run", "pipeline.yaml") }
   for runner in runners {
     runner.waitUntilExit()
     #expect(runner.terminationStatus == 0)
   }
   #expect(try pipeline.sandbox.read("calls") == Data("ran\n".utf8))
+}
+
+@Test func `when the one that works is killed, another of eight goes on`() throws {
+  let pipeline = try ShellPipeline("touch started; while [ ! -e go ]; do sleep 0.05; done")
+  let runners = try (0..<8).map { _ in try pipeline.start("run", "pipeline.yaml") }
+  try pipeline.wait(for: "started")
+  let name = try #require(try pipeline.names(".randlora/locks").first)
+  let holder = String(decoding: try pipeline.sandbox.read(".randlora/locks/" + name), as: UTF8.self)
+  let id = try #require(holder.split(separator: " ").dropFirst().first.flatMap { Int32($0) })
+  #expect(kill(id, SIGKILL) == 0)
+  try pipeline.sandbox.write("", to: "go")
+  for runner in runners { runner.waitUntilExit() }
+  #expect(runners.filter { $0.terminationStatus == 0 }.count == 7)
+  #expect(try pipeline.sandbox.read("calls") == Data("ran\nran\n".utf8))
+  #expect(try pipeline.names(".randlora/locks") == [])
 }
 
 @Test func `an interrupted run ends with 75 and leaves no half result`() throws {

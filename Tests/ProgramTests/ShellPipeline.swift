@@ -104,6 +104,7 @@ struct ShellPipeline {
         {"name":"minimum","type":"integer","default":0,"class":"result"}]}'
       exit
     fi
+    set -e
     while [ $# -gt 0 ]; do
       case "$1" in
         --text=*) text=${1#--text=} ;;
