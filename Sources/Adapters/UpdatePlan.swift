@@ -9,7 +9,7 @@ package struct UpdatePlan: Sendable {
   private init() { tokens = nil }
 
   /// ΔW is formed in any case.
-  static let delta = UpdatePlan()
+  package static let delta = UpdatePlan()
 
   /// Whether forming ΔW once is cheaper than multiplying every token with both factors of RandLoRA.
   ///

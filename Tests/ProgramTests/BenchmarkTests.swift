@@ -26,3 +26,11 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   let result = try sandbox.run("benchmark", ["step", "--shape", "tiny", "--dtype", "i8"])
   #expect(result.code == 64 && result.errors.contains("--dtype must be F32, F16 or BF16, found i8"))
 }
+
+@Test func `forming updates is timed for every kind of bases`() throws {
+  let sandbox = try Sandbox()
+  let result = try sandbox.succeed("benchmark", ["update", "--shape", "tiny", "--rank", "8", "--rounds", "1"]).json()
+  for bases in ["dense", "sparse", "very_sparse"] {
+    #expect(result["result"]?[bases]?["form_seconds"]?.doubleValue ?? 0 > 0, "\(bases)")
+  }
+}
