@@ -43,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
     .systemLibrary(name: "CLinux"),
     // -O3 in debug builds too: the float loops are what tests spend their time in.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
@@ -55,7 +56,7 @@ let package = Package(
     library("Tensor", ["Failures", "CKernels", "COpenBLAS"]),
     library("Checkpoint", ["Failures", "JSON", "Tensor"]),
     library("RegularExpressions", ["Failures", "CPCRE2"]),
-    library("Tokenizer", ["Failures", "JSON", "RegularExpressions"]),
+    library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
     library("ChatTemplates", ["Failures", "JSON"]),
     library("Datasets", ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
     library("Adapters", ["Failures", "JSON", "RegularExpressions", "Tensor", "Checkpoint"]),
@@ -95,7 +96,8 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
       "benchmark",
-      ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training", "StageSupport"]),
+      ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer", "Training",
+        "StageSupport"]),
     program(
       "randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"],
       resources: [.embedInCode("finetune.yaml")]),  // a link to pipelines/finetune.yaml

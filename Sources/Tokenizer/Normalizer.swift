@@ -3,8 +3,9 @@ import JSON
 
 /// A step that changes the text before it is split: the `normalizer` of a tokenizer.json.
 indirect enum Normalizer: Sendable {
-  case composed
-  case decomposed
+  /// - `compatibility`: whether characters that only look different, as ﬁ and fi, become the same.
+  case composed(compatibility: Bool)
+  case decomposed(compatibility: Bool)
   case lowercase
   case prepend([UInt8])
   case replace(TextPattern, by: [UInt8])
@@ -14,8 +15,12 @@ indirect enum Normalizer: Sendable {
   init(_ cursor: JSONCursor) throws(Failure) {
     let type = try cursor.field("type")
     switch try type.string() {
-    case "NFC": (self, _) = (.composed, try cursor.allowOnly(["type"]))
-    case "NFD": (self, _) = (.decomposed, try cursor.allowOnly(["type"]))
+    case "NFC", "NFKC", "NFD", "NFKD":
+      try cursor.allowOnly(["type"])
+      let name = try type.string()
+      self =
+        name.hasSuffix("C")
+        ? .composed(compatibility: name == "NFKC") : .decomposed(compatibility: name == "NFKD")
     case "Lowercase": (self, _) = (.lowercase, try cursor.allowOnly(["type"]))
     case "Prepend":
       try cursor.allowOnly(["type", "prepend"])
@@ -36,14 +41,14 @@ indirect enum Normalizer: Sendable {
     case let name:
       throw type.failure(
         "the normalizer '\(name)' is not supported",
-        hint: "supported: NFC, NFD, Lowercase, Prepend, Replace, Sequence, Strip")
+        hint: "supported: NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Sequence, Strip")
     }
   }
 
   func apply(to text: inout AlignedText) throws(Failure) {
     switch self {
-    case .composed: UnicodeNormalization.composed(&text)
-    case .decomposed: UnicodeNormalization.decomposed(&text)
+    case .composed(let compatibility): UnicodeNormalization.composed(&text, compatibility)
+    case .decomposed(let compatibility): UnicodeNormalization.decomposed(&text, compatibility)
     case .lowercase: Self.lowercase(&text)
     case .prepend(let prefix): Self.prepend(prefix, to: &text)
     case .replace(let pattern, let content): try Self.replace(pattern, by: content, in: &text)

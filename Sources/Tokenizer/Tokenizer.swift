@@ -74,6 +74,9 @@ package final class Tokenizer: Sendable {
   package var prefixIDs: [Int32] { postProcessor.prefix }
   package var suffixIDs: [Int32] { postProcessor.suffix }
 
+  /// Whether decoding may leave the token out: those that structure a text and are no part of it.
+  package func isSpecial(_ id: Int32) -> Bool { addedTokens[id]?.isSpecial == true }
+
   /// The id of a token written as the vocabulary writes it.
   package func tokenID(of token: String) -> Int32? {
     let bytes = Array(token.utf8)
@@ -157,7 +160,7 @@ extension Tokenizer {
 extension Tokenizer {
   /// The text of tokens. Bytes that are no UTF-8 become U+FFFD, ids of no token nothing.
   package func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
-    let kept = skipSpecialTokens ? ids.filter { addedTokens[$0]?.isSpecial != true } : ids
+    let kept = skipSpecialTokens ? ids.filter { !isSpecial($0) } : ids
     let tokens = kept.compactMap(text(of:))
     guard let decoder else {
       return tokens.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")

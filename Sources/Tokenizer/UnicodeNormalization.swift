@@ -1,6 +1,7 @@
+import CUTF8Proc
 @_spi(_Unicode) import Swift
 
-/// The canonical normalization forms, with the changes that `AlignedText` needs to keep its origins.
+/// The normalization forms, with the changes that `AlignedText` needs to keep its origins.
 ///
 /// The standard library normalizes, but does not say what became of which character. So text that is normal
 /// already, nearly all text, is only compared with what the library makes of it; the rest is taken apart and
@@ -12,27 +13,31 @@ enum UnicodeNormalization {
   private static let firstLeadC: UInt8 = 0xCC
   /// The lead byte of U+00C0: below it every text is in form D.
   private static let firstLeadD: UInt8 = 0xC3
+  /// The lead byte of U+00A0: below it every text is in forms KC and KD.
+  private static let firstLeadK: UInt8 = 0xC2
 
-  static func composed(_ text: inout AlignedText) {
-    guard text.bytes.contains(where: { $0 >= firstLeadC }) else { return }
+  /// - Parameter compatibility: form KC in place of form C.
+  static func composed(_ text: inout AlignedText, _ compatibility: Bool) {
+    guard text.bytes.contains(where: { $0 >= (compatibility ? firstLeadK : firstLeadC) }) else { return }
     let scalars = text.scalars
-    guard !scalars.elementsEqual(String(decoding: text.bytes, as: UTF8.self)._nfc) else { return }
-    text.transform(compose(decompose(scalars)))
+    let isNormal = !compatibility && scalars.elementsEqual(String(decoding: text.bytes, as: UTF8.self)._nfc)
+    if !isNormal { text.transform(compose(decompose(scalars, compatibility))) }
   }
 
-  static func decomposed(_ text: inout AlignedText) {
-    guard text.bytes.contains(where: { $0 >= firstLeadD }) else { return }
+  /// - Parameter compatibility: form KD in place of form D.
+  static func decomposed(_ text: inout AlignedText, _ compatibility: Bool) {
+    guard text.bytes.contains(where: { $0 >= (compatibility ? firstLeadK : firstLeadD) }) else { return }
     let scalars = text.scalars
-    guard !scalars.elementsEqual(String(decoding: text.bytes, as: UTF8.self)._nfd) else { return }
-    text.transform(decompose(scalars))
+    let isNormal = !compatibility && scalars.elementsEqual(String(decoding: text.bytes, as: UTF8.self)._nfd)
+    if !isNormal { text.transform(decompose(scalars, compatibility)) }
   }
 
   private static func combiningClass(_ scalar: Unicode.Scalar) -> UInt8 {
     scalar.value < 0x300 ? 0 : scalar.properties.canonicalCombiningClass.rawValue
   }
 
-  /// Full canonical decomposition in canonical order.
-  private static func decompose(_ scalars: [Unicode.Scalar]) -> [Change] {
+  /// Full decomposition in canonical order.
+  private static func decompose(_ scalars: [Unicode.Scalar], _ compatibility: Bool) -> [Change] {
     var result: [Change] = []
     var marks: [(class: UInt8, change: Change)] = []
     func flush() {
@@ -41,7 +46,7 @@ enum UnicodeNormalization {
       marks.removeAll(keepingCapacity: true)
     }
     for scalar in scalars {
-      let parts = scalar.value < 0xC0 ? [scalar] : Array(String(scalar)._nfd)
+      let parts = parts(of: scalar, compatibility)
       for (index, part) in parts.enumerated() {
         let combiningClass = combiningClass(part)
         if combiningClass == 0 { flush() }
@@ -51,6 +56,24 @@ enum UnicodeNormalization {
     }
     flush()
     return result
+  }
+
+  private static func parts(of scalar: Unicode.Scalar, _ compatibility: Bool) -> [Unicode.Scalar] {
+    if scalar.value < 0xA0 { return [scalar] }
+    return compatibility ? compatibilityParts(of: scalar) : Array(String(scalar)._nfd)
+  }
+
+  /// The longest decomposition is that of U+FDFA.
+  private static let maximumParts = 18
+
+  /// The standard library does not know compatibility forms; utf8proc does.
+  private static func compatibilityParts(of scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+    var parts = [Int32](repeating: 0, count: maximumParts)
+    let options = utf8proc_option_t(UTF8PROC_COMPAT.rawValue | UTF8PROC_DECOMPOSE.rawValue)
+    var boundary: CInt = 0
+    let count = unsafe utf8proc_decompose_char(Int32(scalar.value), &parts, maximumParts, options, &boundary)
+    guard count > 0, count <= maximumParts else { return [scalar] }
+    return parts.prefix(count).compactMap { Unicode.Scalar(UInt32($0)) }
   }
 
   /// Canonical composition of a decomposed text.

@@ -34,3 +34,15 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
     #expect(result["result"]?[bases]?["form_seconds"]?.doubleValue ?? 0 > 0, "\(bases)")
   }
 }
+
+@Test func `a tokenizer is timed on a text, and its tokens can be seen`() throws {
+  let sandbox = try sandboxWithBase()
+  try sandbox.write("one two\nthree", to: "text.txt")
+  let arguments = ["tokenize", "--tokenizer", "model/tokenizer.json", "--text", "text.txt"]
+  let result = try sandbox.succeed("benchmark", arguments + ["--repeats", "2", "--spans"]).json()["result"]
+  #expect(result?["texts"] == 2 && result?["bytes"] == 12)
+  #expect(result?["processor_seconds"]?.arrayValue?.count == 2)
+  let texts = try sandbox.succeed("benchmark", arguments + ["--tokens"]).json().arrayValue
+  #expect(texts?.map { $0["decoded"] } == ["one two", "three"])
+  #expect(texts?.first?["ids"]?.arrayValue?.count == texts?.first?["offsets"]?.arrayValue?.count)
+}

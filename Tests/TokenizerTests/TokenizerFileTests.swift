@@ -20,8 +20,8 @@ private func component(_ text: String) -> String {
 
 @Test func unsupportedComponentsAreRefusedByName() {
   #expect(
-    component(#""normalizer":{"type":"NFKC"}"#)
-      == "tokenizer.json:1:23: /normalizer/type: the normalizer 'NFKC' is not supported")
+    component(#""normalizer":{"type":"Precompiled"}"#)
+      == "tokenizer.json:1:23: /normalizer/type: the normalizer 'Precompiled' is not supported")
   #expect(
     component(#""pre_tokenizer":{"type":"Punctuation"}"#).hasSuffix(
       "the pre-tokenizer 'Punctuation' is not supported"))
