@@ -93,7 +93,7 @@ package struct AdapterLayout: Sendable {
 
   /// A copy of one entry of a flat tensor, in its own shape.
   func tensor(_ entry: Entry, in flat: Tensor) -> Tensor {
-    Tensor(entry.range.map { flat[$0] }, shape: entry.shape)
+    flat.slice(entry.range, shape: entry.shape)
   }
 
   /// The number of values that LoRA of a rank would train on the same modules.

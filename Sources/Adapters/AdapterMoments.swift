@@ -37,9 +37,9 @@ package struct AdapterMoments: Sendable {
     let (average, squaredAverage) = (Tensor(layout.count), Tensor(layout.count))
     for entry in layout.entries {
       average.replace(
-        entry.range, with: try file.floats(Self.averageName + entry.peftName, shape: entry.shape))
+        from: entry.offset, with: try file.floats(Self.averageName + entry.peftName, shape: entry.shape))
       squaredAverage.replace(
-        entry.range, with: try file.floats(Self.squaredAverageName + entry.peftName, shape: entry.shape))
+        from: entry.offset, with: try file.floats(Self.squaredAverageName + entry.peftName, shape: entry.shape))
     }
     guard file.names.count == 2 * layout.entries.count else {
       throw Failure(

@@ -35,7 +35,7 @@ extension Adapter {
     }
     let parameters = Tensor(layout.count)
     for entry in layout.entries {
-      parameters.replace(entry.range, with: try file.floats(entry.peftName, shape: entry.shape))
+      parameters.replace(from: entry.offset, with: try file.floats(entry.peftName, shape: entry.shape))
     }
     let stored = try Self.storedBases(file, layout: layout, known: &known)
     for name in file.names where !known.contains(ByteString(name)) {
@@ -149,12 +149,5 @@ extension StoredTensor {
       return dtype.isWeight && other.dtype.isWeight && floats().array == other.floats().array
     }
     return unsafe memcmp(bytes, other.bytes, byteCount) == 0
-  }
-}
-
-extension Tensor {
-  /// Copies all values of another tensor to a range of this one.
-  func replace(_ range: Range<Int>, with values: Tensor) {
-    for (index, place) in range.enumerated() { self[place] = values[index] }
   }
 }

@@ -77,7 +77,9 @@ package struct Artifact: Sendable {
           .missingInput, "\(directory) is not an artifact: it has no \(name)",
           hint: "give a directory that a stage wrote with --output")
       }
-      throw Failure(.missingInput, "there is no artifact at \(directory)")
+      throw Failure(
+        .missingInput, "there is no artifact at \(directory)",
+        hint: "give a directory that a stage wrote with --output")
     case .directory, .symbolicLink, .special: throw Failure(.badData, "\(path) is not a plain file")
     }
   }

@@ -80,26 +80,28 @@ package final class Stage {
 
   // MARK: - The output
 
-  /// Whether the output exists already, made by this stage from the same inputs and parameters, and is intact.
-  /// Where it does not, an artifact can be published there: hours of work must not end at a closed door.
+  /// The output if it exists already, made by this stage from the same inputs and parameters, and is intact.
+  /// Where it is nil, an artifact can be published there: hours of work must not end at a closed door.
   ///
   /// Any other artifact that stands in the output's place is compared with what this run makes, once that is known.
   ///
   /// - Throws: `Failure.outputExists` when something else than an artifact of this kind is there, `Failure.io` when
   ///   nothing can be written there.
-  func outputIsCurrent() throws -> Bool {
-    guard let kind = description.output else { return false }
-    try ArtifactWriter.check(output: output)
-    guard !description.actsElsewhere, let existing = try? Artifact.open(output, as: []) else { return false }
+  func currentOutput() throws -> Artifact? {
+    guard let kind = description.output else { return nil }
+    guard !description.actsElsewhere, let existing = try? Artifact.open(output, as: []) else {
+      try ArtifactWriter.check(output: output)
+      return nil
+    }
     guard existing.kind == kind else {
       throw Failure(
         .outputExists, "'\(output)' exists and is \(existing.kind.words), not \(kind.words)",
         hint: "remove it, or choose another --output")
     }
-    guard let record = existing.runRecord, isThisRun(record) else { return false }
+    guard let record = existing.runRecord, isThisRun(record) else { return nil }
     console.note("'\(output)' is up to date (\(existing.digest.hex.prefix(12)))")
     printResult(of: existing)
-    return true
+    return existing
   }
 
   /// Refuses an artifact that is there already and cannot equal what this run makes, before the work is done.

@@ -1,4 +1,5 @@
 package import ArgumentParser
+package import Artifacts
 import Failures
 import Glibc
 import JSON
@@ -28,11 +29,15 @@ package protocol StageCommand: ParsableCommand {
 
   /// Does the work and publishes the output.
   mutating func execute(_ stage: Stage) throws
+
+  /// What a person wants to see of an output that was there already.
+  func summary(of artifact: Artifact) -> TextTable?
 }
 
 extension StageCommand {
   package mutating func resolve() throws {}
   package func answer() throws -> String? { nil }
+  package func summary(of artifact: Artifact) -> TextTable? { nil }
 
   package static var configuration: CommandConfiguration {
     CommandConfiguration(commandName: stage.name, abstract: stage.abstract, discussion: stage.discussion)
@@ -58,7 +63,11 @@ extension StageCommand {
       }
       Interruption.install()
       let stage = try Stage(command)
-      if try !stage.outputIsCurrent() { try command.execute(stage) }
+      if let artifact = try stage.currentOutput() {
+        command.summary(of: artifact).map(stage.console.table)
+      } else {
+        try command.execute(stage)
+      }
       return 0
     } catch let end as ParserEnd {
       return end.report()

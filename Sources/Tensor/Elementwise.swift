@@ -54,6 +54,20 @@ extension Tensor {
 }
 
 extension Tensor {
+  /// A copy of consecutive elements, in a shape of its own.
+  package func slice(_ range: Range<Int>, shape: [Int]) -> Tensor {
+    let slice = Tensor(shape: shape)
+    precondition(range.lowerBound >= 0 && range.upperBound <= count && range.count == slice.count)
+    unsafe slice.pointer.update(from: pointer + range.lowerBound, count: range.count)
+    return slice
+  }
+
+  /// Copies all elements of another tensor over those from `start` on.
+  package func replace(from start: Int, with other: Tensor) {
+    precondition(start >= 0 && start + other.count <= count)
+    unsafe (pointer + start).update(from: other.pointer, count: other.count)
+  }
+
   /// Copies rows `source` of `other` to this tensor's rows from `destination` on; both (rows, D).
   package func copyRows(of other: Tensor, _ source: Range<Int>, to destination: Int) {
     let D = shape[1]

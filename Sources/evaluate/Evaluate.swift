@@ -71,11 +71,11 @@ import Transformer
     if saveLogits { try writeLogits(decoder, adapter, rows, to: writer.path(for: "logits.safetensors")) }
     let match = try exactMatch ? answers(model, decoder, adapter, rows, stage: stage, writer: writer) : nil
     let section = try section(stage, checkpoint: checkpoint, result: result, exactMatch: match)
-    stage.console.table(table(result, match))
     let library = MatMul.library
-    try stage.publish(
+    let evaluation = try stage.publish(
       writer, section: section,
       environment: ["openblas": .string(library.version), "openblas_core": .string(library.core)])
+    summary(of: evaluation).map(stage.console.table)
   }
 
   private func answers(
@@ -137,14 +137,19 @@ import Transformer
     ]
   }
 
-  private func table(_ result: Evaluation, _ match: ExactMatch?) -> TextTable {
+  func summary(of evaluation: Artifact) -> TextTable? {
+    let section = evaluation.section.value
+    func count(_ field: String) -> String { NumberText.count(section[field]?.integerValue ?? 0) }
+    func number(_ field: String) -> Double { section[field]?.doubleValue ?? .nan }
     var table = TextTable(.text("measure"), .number("value"))
-    table.add("rows", NumberText.count(result.rows))
-    table.add("supervised tokens", NumberText.count(result.tokens))
-    table.add("loss", NumberText.short(result.loss))
-    table.add("perplexity", NumberText.short(result.perplexity))
-    table.add("token accuracy", NumberText.fixed(result.tokenAccuracy, decimals: 4))
-    if let match { table.add("exact match", "\(match.matched) of \(match.predictions.count)") }
+    table.add("rows", count("rows"))
+    table.add("supervised tokens", count("tokens"))
+    table.add("loss", NumberText.short(number("loss")))
+    table.add("perplexity", NumberText.short(number("perplexity")))
+    table.add("token accuracy", NumberText.fixed(number("token_accuracy"), decimals: 4))
+    if let match = section["exact_match"], let matched = match["matched"]?.integerValue, let rows = match["rows"]?.integerValue {
+      table.add("exact match", "\(matched) of \(rows)")
+    }
     return table
   }
 }

@@ -8,7 +8,9 @@ import Testing
   let scratch = try Scratch()
   #expect(
     failure { _ = try Artifact.open(scratch("none"), as: .base) }
-      == Failure(.missingInput, "there is no artifact at \(scratch("none"))"))
+      == Failure(
+        .missingInput, "there is no artifact at \(scratch("none"))",
+        hint: "give a directory that a stage wrote with --output"))
   #expect(
     failure { _ = try Artifact.open(scratch.path) }
       == Failure(
