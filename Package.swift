@@ -58,12 +58,12 @@ let package = Package(
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
     library("ChatTemplates", ["Failures", "JSON"]),
-    library("Datasets", ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
+    library("Datasets", ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
     library("Adapters", ["Failures", "JSON", "RegularExpressions", "Tensor", "Checkpoint"]),
     library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
     library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
     library("Pipeline", ["Failures", "JSON", "Artifacts", yams, subprocess]),
-    library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer", "Training"]),
+    library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Adapters", "Transformer", "Training"]),
     library("Hub", ["Failures", "JSON", "Artifacts"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 
@@ -73,7 +73,7 @@ let package = Package(
         "ModelArtifacts", "StageSupport"]),
     program(
       "generate",
-      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Transformer", "Training",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Transformer", "Training",
         "ModelArtifacts", "StageSupport"]),
     program(
       "evaluate",
@@ -87,7 +87,7 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
     program(
       "prepare-data",
-      ["Failures", "JSON", "Artifacts", "Checkpoint", "Datasets", "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Checkpoint", "ChatTemplates", "Datasets", "ModelArtifacts", "StageSupport"]),
     program(
       "merge",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
@@ -113,7 +113,7 @@ let package = Package(
     tests("RegularExpressions", using: ["Failures", "TestSupport"]),
     tests("Tokenizer", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("ChatTemplates", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
-    tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "Checkpoint"]),
+    tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
     tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport"]),
     tests(

@@ -3,17 +3,19 @@ import Glibc
 /// A point in time as the calendar names it, without a zone: what templates that name the day take for now.
 ///
 /// It is always given and never asked of the clock: the same inputs give the same text.
-package struct CivilTime: Sendable, Equatable {
+package struct CivilTime: Sendable, RawRepresentable {
   private let year, month, day: Int
+  /// As it was given: `2025-07-31`.
+  package let rawValue: String
 
-  /// - Parameter text: a date as ISO 8601 writes it, `2025-07-31`. Nil when it is none.
-  package init?(_ text: String) {
+  /// - Parameter rawValue: a date as ISO 8601 writes it, `2025-07-31`. Nil when it is none.
+  package init?(rawValue text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.map(\.utf8.count) == [4, 2, 2],
       parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
       let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2])
     else { return nil }
-    (self.year, self.month, self.day) = (year, month, day)
+    (self.year, self.month, self.day, rawValue) = (year, month, day, text)
     let time = unsafe time
     // A day that does not exist was moved to one that does.
     guard unsafe time.tm_mday == day, unsafe time.tm_mon == month - 1 else { return nil }

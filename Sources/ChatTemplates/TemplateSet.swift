@@ -6,10 +6,19 @@ package struct TemplateSet: Sendable {
   private let standard: ChatTemplate
   private let toolUse: ChatTemplate?
 
-  /// A template from a file of its own (chat_template.jinja).
   package init(_ source: String, name: String) throws(Failure) {
     standard = try ChatTemplate(source, name: name)
     toolUse = nil
+  }
+
+  /// A template from the content of a file of its own (chat_template.jinja).
+  ///
+  /// - Throws: `Failure.badData` also when it is not UTF-8.
+  package init(_ bytes: [UInt8], name: String) throws(Failure) {
+    guard let source = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(.badData, "\(name): the chat template is not valid UTF-8")
+    }
+    try self.init(source, name: name)
   }
 
   /// The templates in a tokenizer_config.json: a text as `chat_template`, or a list of named ones.

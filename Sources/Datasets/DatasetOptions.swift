@@ -1,7 +1,7 @@
 package import JSON
 
 /// What the rows of a dataset depend on besides the data and the tokenizer.
-package struct DatasetOptions: Sendable, Equatable {
+package struct DatasetOptions: Sendable {
   /// How many rows of the data become validation rows.
   package enum ValidationSize: Sendable, Equatable {
     case rows(Int)
@@ -16,6 +16,8 @@ package struct DatasetOptions: Sendable, Equatable {
   package var trainsOnInputs = false
   /// Whether complete rows end with EOS.
   package var addsEOS = true
+  /// How conversations become text.
+  package var chat = ChatOptions()
   /// What stands between the documents of a plain text; nil when it is all one document.
   package var textSeparator: String?
   package var validationSize = ValidationSize.rows(0)
@@ -31,6 +33,7 @@ package struct DatasetOptions: Sendable, Equatable {
     recipe["cutoff_len"] = .integer(cutoffLength)
     recipe["train_on_inputs"] = .bool(trainsOnInputs)
     recipe["add_eos"] = .bool(addsEOS)
+    for (name, value) in chat.recipe.members { recipe[name] = value }
     recipe["text_separator"] = textSeparator.map { .string($0) } ?? .null
     switch validationSize {
     case .rows(let rows): recipe["val_set_size"] = .integer(rows)

@@ -1,3 +1,4 @@
+package import ChatTemplates
 package import Failures
 package import Tokenizer
 
@@ -22,10 +23,11 @@ package struct DatasetPreparation {
 
   /// - Parameters:
   ///   - tokenizer: of the base; nil is enough for rows that come as token ids.
+  ///   - templates: the base's chat templates; the options may name another.
   ///   - vocabularySize: of the base's model: every id is below it.
   /// - Throws: `Failure.usage` for options out of range, `Failure.badData` when the tokenizer has no EOS to add.
   package init(
-    _ options: DatasetOptions, tokenizer: Tokenizer?, vocabularySize: Int
+    _ options: DatasetOptions, tokenizer: Tokenizer?, templates: TemplateSet? = nil, vocabularySize: Int
   ) throws(Failure) {
     guard options.cutoffLength >= 2 else {
       throw Failure(.usage, "the cutoff length must be at least 2 tokens, found \(options.cutoffLength)")
@@ -34,7 +36,10 @@ package struct DatasetPreparation {
       throw Failure(.usage, "the text separator is empty")
     }
     try Self.check(options.validationSize)
-    encoder = try RowEncoder(tokenizer, options, vocabularySize: vocabularySize)
+    let chat = try tokenizer.map { tokenizer throws(Failure) in
+      try options.chat.encoder(templates, tokenizer: tokenizer)
+    }
+    encoder = try RowEncoder(tokenizer, options, chat: chat ?? nil, vocabularySize: vocabularySize)
     (self.options, self.tokenizer, self.vocabularySize) = (options, tokenizer, vocabularySize)
   }
 

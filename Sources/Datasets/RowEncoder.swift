@@ -22,13 +22,18 @@ struct RowEncoder {
   private let options: DatasetOptions
   private let vocabularySize: Int
   private let eosID: Int32?
+  private let chat: ChatEncoder?
 
   /// - Parameters:
   ///   - tokenizer: needed for all rows but those that come as token ids.
+  ///   - chat: needed for conversations.
   ///   - vocabularySize: the number of ids that the model knows.
   /// - Throws: `Failure.badData` when rows are to end with EOS and the tokenizer has none.
-  init(_ tokenizer: Tokenizer?, _ options: DatasetOptions, vocabularySize: Int) throws(Failure) {
+  init(
+    _ tokenizer: Tokenizer?, _ options: DatasetOptions, chat: ChatEncoder?, vocabularySize: Int
+  ) throws(Failure) {
     self.tokenizer = tokenizer
+    self.chat = chat
     self.options = options
     self.vocabularySize = vocabularySize
     eosID = options.addsEOS ? tokenizer?.eosID : nil
@@ -56,16 +61,50 @@ struct RowEncoder {
     case .instruction(let instruction, let input, let output):
       let prompt = options.promptStyle.prompt(instruction: instruction, input: input)
       return try encode(prompt + output, boundary: options.trainsOnInputs ? 0 : prompt.utf8.count, row)
+    case .conversation(let conversation, _): return try encode(conversation, row)
     }
+  }
+
+  /// A conversation is what its template makes of it: the template writes BOS, not the tokenizer, and as a rule the
+  /// token that ends an answer. Where nothing does, EOS ends the last one.
+  private func encode(_ conversation: Conversation, _ row: SourceRow) throws(Failure) -> EncodedRow {
+    guard let tokenizer else { throw missingTokenizer(row) }
+    guard let chat else {
+      throw Failure(
+        .missingInput, "\(row.place): the base has no chat template to write conversations with",
+        hint: "give one with --chat-template, or import the base with its tokenizer_config.json")
+    }
+    let text = try chat.text(of: conversation, place: row.place)
+    let encoding = try encoding(of: text.text, row, tokenizer)
+    let targets = text.targets(encoding, tokenizer)
+    var ids = encoding.ids
+    var supervised = options.trainsOnInputs ? ids.map { _ in true } : targets.supervised
+    if let eosID, text.endsWithAnswer, supervised.last == true, let last = ids.last, !tokenizer.isSpecial(last) {
+      ids.append(eosID)
+      supervised.append(true)
+    }
+    return finished(ids, supervised, straddles: !options.trainsOnInputs && targets.straddles)
+  }
+
+  private func missingTokenizer(_ row: SourceRow) -> Failure {
+    Failure(
+      .missingInput, "\(row.place): the base has no tokenizer.json to turn text into tokens",
+      hint: "import the base with its tokenizer, or give rows of input_ids")
+  }
+
+  /// A row of at most the cutoff length.
+  private func finished(_ ids: [Int32], _ supervised: [Bool], straddles: Bool) -> EncodedRow {
+    let length = options.cutoffLength
+    var supervised = Array(supervised.prefix(length))
+    if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
+    return EncodedRow(
+      row: TokenRow(ids: Array(ids.prefix(length)), supervised: supervised), isTruncated: ids.count > length,
+      straddles: straddles)
   }
 
   /// - Parameter boundary: the byte of `text` from which on tokens are targets.
   private func encode(_ text: String, boundary: Int, _ row: SourceRow) throws(Failure) -> EncodedRow {
-    guard let tokenizer else {
-      throw Failure(
-        .missingInput, "\(row.place): the base has no tokenizer.json to turn text into tokens",
-        hint: "import the base with its tokenizer, or give rows of input_ids")
-    }
+    guard let tokenizer else { throw missingTokenizer(row) }
     let encoding = try encoding(of: text, row, tokenizer)
     // An empty text is no document, and its EOS nothing to learn.
     guard !encoding.ids.isEmpty else {
@@ -78,13 +117,8 @@ struct RowEncoder {
       ids.append(eosID)
       supervised.append(true)
     }
-    let excess = max(0, ids.count - options.cutoffLength)
-    ids.removeLast(excess)
-    supervised.removeLast(excess)
-    if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
-    return EncodedRow(
-      row: TokenRow(ids: ids, supervised: supervised), isTruncated: excess > 0,
-      straddles: encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound })
+    return finished(
+      ids, supervised, straddles: encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound })
   }
 
   private func encoding(

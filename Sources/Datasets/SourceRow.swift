@@ -6,6 +6,7 @@ struct SourceRow {
   enum Content {
     case text(String)
     case instruction(String, input: String, output: String)
+    case conversation(Conversation, Kind)
     /// Token ids, and whether each is a target.
     case tokens([Int32], supervised: [Bool])
   }
@@ -14,6 +15,8 @@ struct SourceRow {
   enum Kind: String {
     case text = "text"
     case instruction = "instruction"
+    case messages = "messages"
+    case conversations = "conversations"
     case tokens = "input_ids"
   }
 
@@ -25,6 +28,7 @@ struct SourceRow {
     switch content {
     case .text: .text
     case .instruction: .instruction
+    case .conversation(_, let kind): kind
     case .tokens: .tokens
     }
   }
@@ -34,18 +38,19 @@ struct SourceRow {
     self.place = place
   }
 
-  /// Reads an object by the fields that it has: `text`; `instruction`, `input` and `output`; or `input_ids` and
-  /// `labels`. Other fields are the data's own and ignored.
+  /// Reads an object by the fields that it has: `text`; `instruction`, `input` and `output`; `messages` or
+  /// `conversations`, and perhaps `tools` and `system`; or `input_ids` and `labels`. Other fields are the data's own and ignored.
   ///
   /// - Parameter vocabularySize: every token id must be below it.
   init(_ cursor: JSONCursor, place: String, vocabularySize: Int) throws(Failure) {
     self.place = place
     guard let object = cursor.value.objectValue else { throw cursor.failure("expected a row (an object)") }
-    let kinds = [Kind.text, .instruction, .tokens].filter { object[$0.rawValue] != nil }
+    let kinds = [Kind.text, .instruction, .messages, .conversations, .tokens].filter { object[$0.rawValue] != nil }
     guard let kind = kinds.first, kinds.count == 1 else {
       let fields = kinds.isEmpty ? object.keys.map { "'\($0)'" } : kinds.map { "'\($0.rawValue)'" }
       throw cursor.failure(
-        "expected a row with 'text', with 'instruction' and 'output', or with 'input_ids', "
+        "expected a row with 'text', with 'instruction' and 'output', with 'messages' or 'conversations', "
+          + "or with 'input_ids', "
           + "found \(fields.isEmpty ? "no fields" : fields.joined(separator: ", "))")
     }
     switch kind {
@@ -54,6 +59,10 @@ struct SourceRow {
       content = .instruction(
         try cursor.field("instruction").string(), input: try cursor.optional("input")?.string() ?? "",
         output: try cursor.field("output").string())
+    case .messages, .conversations:
+      let conversation = try Conversation(
+        turns: cursor.field(kind.rawValue), tools: cursor.optional("tools"), system: cursor.optional("system"))
+      content = .conversation(conversation, kind)
     case .tokens: content = try Self.tokens(cursor, vocabularySize)
     }
   }

@@ -1,4 +1,5 @@
 package import Artifacts
+package import ChatTemplates
 package import Checkpoint
 package import Failures
 package import JSON
@@ -58,6 +59,17 @@ package struct BaseModel: Sendable {
     return try Tokenizer(
       tokenizerFile: try artifact.path(of: "tokenizer.json"),
       configurationFile: has("tokenizer_config.json") ? try artifact.path(of: "tokenizer_config.json") : nil)
+  }
+
+  /// The model's chat templates: chat_template.jinja, or else what tokenizer_config.json holds; nil without either.
+  package func chatTemplates() throws(Failure) -> TemplateSet? {
+    if has("chat_template.jinja") {
+      let path = try artifact.path(of: "chat_template.jinja")
+      return try TemplateSet(try Files.contents(of: path), name: path)
+    }
+    guard has("tokenizer_config.json") else { return nil }
+    let path = try artifact.path(of: "tokenizer_config.json")
+    return try TemplateSet(configuration: JSONDocument(try Files.contents(of: path), source: path).cursor)
   }
 
   /// The ids that end an answer: the model's, the generation configuration's and the tokenizer's.

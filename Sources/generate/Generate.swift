@@ -1,7 +1,8 @@
 import ArgumentParser
 import Artifacts
-import Datasets
+import ChatTemplates
 import Checkpoint
+import Datasets
 import Failures
 import JSON
 import ModelArtifacts
@@ -12,20 +13,23 @@ import Training
 import Transformer
 
 extension PromptStyle: ExpressibleByArgument, ParameterValue {}
+extension CivilTime: ExpressibleByArgument, ParameterValue {}
 
 /// Continues a prompt, token by token, on standard output.
 @main struct Generate: StageCommand {
   static let stage = StageDescription(
-    name: "generate", revision: 1,
+    name: "generate", revision: 2,
     inputs: [.required("base", .base), .optional("checkpoint", .checkpoint)],
     output: nil,
     parameters: [
-      .result("prompt"), .result("input"), .result("prompt-style"), .result("max-new-tokens"),
+      .result("prompt"), .result("input"), .result("prompt-style"), .result("chat"), .result("system-prompt"),
+      .result("template-date"), .result("max-new-tokens"),
       .result("temperature"), .result("top-p"), .result("seed"), .never("device"), .never("threads"),
     ],
     abstract: "Generate text from a prompt with a base model and, if given, an adapter.",
     discussion: """
-      With --prompt-style the prompt is taken as an instruction and wrapped as prepare-data wraps it; without, it is \
+      With --chat the prompt is the first message of a conversation, written with the model's chat template. With \
+      --prompt-style the prompt is taken as an instruction and wrapped as prepare-data wraps it; without, it is \
       continued as it stands. Greedy unless --temperature is above 0.
       """)
 
@@ -41,6 +45,12 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
   var input: String = ""
   @Option(help: "How an instruction is wrapped: alpaca or plain.")
   var promptStyle: PromptStyle?
+  @Flag(help: "Take the prompt as the first message of a conversation, as the model's chat template writes it.")
+  var chat = false
+  @Option(help: "The system message of the conversation, with --chat.")
+  var systemPrompt: String?
+  @Option(help: "The day, as 2025-07-31, for chat templates that write it.")
+  var templateDate: CivilTime?
   @Option(help: "The most tokens to generate.")
   var maxNewTokens = 128
   @Option(help: "0 takes the likeliest token each time; larger values vary more.")
@@ -55,6 +65,10 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
     guard input.isEmpty || promptStyle != nil else {
       throw Failure(.usage, "--input goes with --prompt-style", hint: "add --prompt-style plain or alpaca")
     }
+    guard !chat || promptStyle == nil else { throw Failure(.usage, "--chat and --prompt-style exclude each other") }
+    guard chat || systemPrompt == nil && templateDate == nil else {
+      throw Failure(.usage, "--system-prompt and --template-date go with --chat", hint: "add --chat")
+    }
     guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
     guard temperature >= 0, temperature.isFinite else { throw Failure(.usage, "--temperature must be at least 0") }
     guard topP > 0, topP <= 1 else { throw Failure(.usage, "--top-p must be above 0 and at most 1") }
@@ -66,8 +80,8 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
     let base = try BaseModel(try stage.input("base"))
     try stage.require("checkpoint", names: "base", of: "base")
     let tokenizer = try base.tokenizer()
-    let text = promptStyle?.prompt(instruction: prompt, input: input) ?? prompt
-    let ids = try tokenizer.encode(text, addSpecialTokens: true)
+    let text = try text(base, tokenizer)
+    let ids = try tokenizer.encode(text, addSpecialTokens: !chat)  // a chat template writes BOS itself
     guard !ids.isEmpty, ids.count < base.configuration.contextLength else {
       throw Failure(
         .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
@@ -96,5 +110,18 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
     } else {
       Console.writeAll(rest + "\n", to: 1)
     }
+  }
+
+  /// What the model continues.
+  private func text(_ base: BaseModel, _ tokenizer: Tokenizer) throws(Failure) -> String {
+    guard chat else { return promptStyle?.prompt(instruction: prompt, input: input) ?? prompt }
+    var options = ChatOptions()
+    (options.systemPrompt, options.date) = (systemPrompt, templateDate)
+    guard let encoder = try options.encoder(base.chatTemplates(), tokenizer: tokenizer) else {
+      throw Failure(
+        .missingInput, "the base '\(base.artifact.directory)' has no chat template",
+        hint: "put the model's chat_template.jinja or tokenizer_config.json beside its weights and import it again")
+    }
+    return try encoder.prompt(Conversation(messages: [["role": "user", "content": .string(prompt)]]))
   }
 }

@@ -11,17 +11,19 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
 
 @main struct PrepareData: StageCommand {
   static let stage = StageDescription(
-    name: "prepare-data", revision: 1, inputs: [.required("base", .base)], output: .dataset,
+    name: "prepare-data", revision: 2, inputs: [.required("base", .base)], output: .dataset,
     parameters: [
       .result("data-path", .path), .result("val-data-path", .path), .result("prompt-style"),
       .result("cutoff-len"), .result("val-set-size"), .result("seed"), .result("train-on-inputs"),
-      .result("add-eos"), .result("text-separator"), .never("preview"),
+      .result("add-eos"), .result("text-separator"), .result("chat-template", .path), .result("system-prompt"), .result("mask-history"),
+      .result("template-date"), .never("preview"),
     ],
     abstract: "Turn text into rows of tokens for training and validation.",
     discussion: """
       Data is JSON Lines, a JSON array or plain text. Rows have a 'text', or an 'instruction', 'input' and 'output', or \
-      'input_ids' and perhaps 'labels'. Each row begins with one BOS where the tokenizer has one, and a complete one \
-      ends with EOS; of instructions only the answer is learned. Validation rows come from a file of their own or are \
+      'input_ids' and perhaps 'labels'; or they are conversations: 'messages' as OpenAI has them, or ShareGPT's \
+      'conversations', perhaps with 'tools' and 'system', which the model's chat template writes. Each other row begins with one BOS where the tokenizer has one, and a complete one \
+      ends with EOS; of instructions and conversations only the answers are learned. Validation rows come from a file of their own or are \
       taken from the data by seed.
       """)
 
@@ -55,6 +57,8 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
   @Flag(inversion: .prefixedNo, help: "End complete rows with the end-of-text token, and learn it.")
   var addEOS = true
 
+  @OptionGroup var chat: ChatArguments
+
   @Option(help: "What stands between the documents of a plain text. Without it the text is one document.")
   var textSeparator: String?
 
@@ -65,7 +69,7 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
     let base = try BaseModel(try stage.input("base"))
     let recipe = try datasetOptions()
     let preparation = try DatasetPreparation(
-      recipe, tokenizer: base.hasTokenizer ? base.tokenizer() : nil,
+      recipe, tokenizer: base.hasTokenizer ? base.tokenizer() : nil, templates: base.chatTemplates(),
       vocabularySize: base.configuration.vocabularySize)
     let sources = try ([dataPath] + (valDataPath.map { [$0] } ?? [])).map { try DataSource($0) }
     let writer = try stage.writer()
@@ -97,6 +101,7 @@ extension PromptStyle: ExpressibleByArgument, ParameterValue {}
     options.trainsOnInputs = trainOnInputs
     options.addsEOS = addEOS
     options.textSeparator = textSeparator
+    options.chat = try chat.options
     options.seed = seed
     if valSetSize > 0, valSetSize < 1 {
       options.validationSize = .fraction(valSetSize)

@@ -68,10 +68,10 @@ private func message(_ template: String, _ context: ChatTemplate.Context = .init
   )
   #expect(
     message("{{ '26 Jul 2024' if strftime_now is not defined else raise_exception('x') }}") == "rendered")
-  #expect(CivilTime("2025-02-28") != nil)
+  #expect(CivilTime(rawValue: "2025-02-28") != nil)
   for wrong in ["2025-02-29", "2025-13-01", "25-01-01", "2025-1-1", "today", "", "2025-01-01-", "+025-01-01"]
   {
-    #expect(CivilTime(wrong) == nil)
+    #expect(CivilTime(rawValue: wrong) == nil)
   }
 }
 

@@ -37,7 +37,7 @@ struct TemplateGoldens {
   init(_ path: String) throws {
     let file = try JSONDocument(Array(try Data(contentsOf: URL(filePath: path))), source: path).cursor
     var context = ChatTemplate.Context()
-    context.date = try CivilTime(file.field("date").string())
+    context.date = try CivilTime(rawValue: file.field("date").string())
     for (name, token) in try file.field("special_tokens").members() {
       context.specialTokens[name] = try token.string()
     }

@@ -38,15 +38,15 @@ import Testing
   ("{\"text\":\"x\"}\n{\"text\"", "data.jsonl:2:8: not valid JSON: unexpected end of the text"),
   (
     "{\"question\":\"x\"}",
-    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', or with 'input_ids', found 'question'"
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'messages' or 'conversations', or with 'input_ids', found 'question'"
   ),
   (
     "{}",
-    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', or with 'input_ids', found no fields"
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'messages' or 'conversations', or with 'input_ids', found no fields"
   ),
   (
     "{\"text\":\"x\",\"instruction\":\"y\"}",
-    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', or with 'input_ids', found 'text', 'instruction'"
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'messages' or 'conversations', or with 'input_ids', found 'text', 'instruction'"
   ),
   ("{\"instruction\":\"x\"}", "data.jsonl:1:1: the field 'output' is missing"),
   (

@@ -143,7 +143,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   options.validationSize = .fraction(0.5)
   let recipe: JSONObject = [
     "prompt_style": "alpaca", "cutoff_len": 512, "train_on_inputs": false, "add_eos": true,
-    "text_separator": nil,
+    "chat_template": nil, "system_prompt": nil, "mask_history": false, "template_date": nil, "text_separator": nil,
     "val_set_size": 0.5, "seed": 0,
   ]
   #expect(options.recipe == recipe)

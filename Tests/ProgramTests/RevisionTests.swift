@@ -12,8 +12,8 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "2bdf8debf82fea98ff0764bbb272693814afe341cd1860816243a2ad4d6f124e"
   ),
   (
-    "prepare-data", 1, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
-    "3c9471d30a359c191c37f4bdf4f8637a78c50e15620aebb2117a74a1e24c1b28"
+    "prepare-data", 2, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
+    "10e3355d97b7fc549f4c697738eb1162da773720b74078bdcd9adc2457953745"
   ),
   (
     "init-adapter", 1, ["--base", "import-base", "--rank", "2"],

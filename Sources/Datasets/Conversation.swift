@@ -1,0 +1,116 @@
+import Failures
+package import JSON
+
+/// A conversation as chat templates take it: messages, and the tools that the model may call.
+package struct Conversation: Sendable {
+  /// Objects with `role`, `content` and what else templates know (`tool_calls`, `name`, `reasoning_content`).
+  package private(set) var messages: [JSON]
+  package let tools: JSON?
+
+  package init(messages: [JSON], tools: JSON? = nil) {
+    (self.messages, self.tools) = (messages, tools)
+  }
+
+  /// Reads OpenAI's `messages`, or ShareGPT's `conversations`.
+  ///
+  /// - Parameters:
+  ///   - turns: the list of messages: with `role` and `content`, or with `from` and `value`.
+  ///   - tools: a list of tools, or a text that holds one.
+  ///   - system: a system prompt beside the list.
+  /// - Throws: `Failure.badData` naming the message and field that is wrong.
+  init(turns: JSONCursor, tools: JSONCursor?, system: JSONCursor?) throws(Failure) {
+    var messages: [JSON] = []
+    for turn in try turns.elements() { messages.append(try Self.message(turn)) }
+    guard !messages.isEmpty else { throw turns.failure("the conversation has no messages") }
+    self.messages = messages
+    self.tools = try tools.map { field throws(Failure) in try Self.tools(field) } ?? nil
+    if let system { prepend(system: try system.string()) }
+  }
+
+  /// Puts a system message in front where there is none.
+  mutating func prepend(system: String) {
+    guard !system.utf8.isEmpty, messages.first?["role"]?.stringValue != "system" else { return }
+    messages.insert(["role": "system", "content": .string(system)], at: 0)
+  }
+
+  /// The positions of the model's messages.
+  var answers: [Int] { messages.indices.filter { messages[$0]["role"]?.stringValue == "assistant" } }
+}
+
+// MARK: - Reading
+
+extension Conversation {
+  /// ShareGPT's names of who speaks, and those of the messages that they are.
+  private static let speakers = [
+    "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant",
+    "model": "assistant", "function_call": "assistant", "system": "system", "tool": "tool",
+    "observation": "tool", "function_response": "tool",
+  ]
+
+  private static func message(_ turn: JSONCursor) throws(Failure) -> JSON {
+    guard case .object(var message) = turn.value else { throw turn.failure("expected a message (an object)") }
+    if message["role"] == nil, message["from"] != nil {
+      let from = try turn.field("from")
+      guard let role = speakers[try from.string()] else {
+        throw from.failure(
+          "'\(try from.string())' is nobody who speaks in a conversation",
+          hint: "known: \(speakers.keys.sorted().joined(separator: ", "))")
+      }
+      return ["role": .string(role), "content": .string(try turn.field("value").string())]
+    }
+    _ = try turn.field("role").string()
+    try checkContent(turn)
+    if let calls = try turn.optional("tool_calls") { message["tool_calls"] = .array(try Self.calls(calls)) }
+    return .object(message)
+  }
+
+  /// A text, a list of parts that are texts, or nothing where the model only calls tools.
+  private static func checkContent(_ turn: JSONCursor) throws(Failure) {
+    guard let content = try turn.optional("content") else {
+      if try turn.optional("tool_calls") != nil { return }
+      throw turn.failure("the message has no content")
+    }
+    guard case .array = content.value else {
+      _ = try content.string()
+      return
+    }
+    for part in try content.elements() {
+      let type = try part.field("type")
+      guard try type.string() == "text" else {
+        throw type.failure("a part of the kind '\(try type.string())' is not supported", hint: "only text is")
+      }
+      _ = try part.field("text").string()
+    }
+  }
+
+  /// Calls with their arguments as an object, which templates expect; OpenAI's interface writes them as a text.
+  private static func calls(_ field: JSONCursor) throws(Failure) -> [JSON] {
+    var calls: [JSON] = []
+    for element in try field.elements() {
+      guard case .object(var call) = element.value else {
+        throw element.failure("expected a call (an object)")
+      }
+      if case .object(var function)? = call["function"], let text = function["arguments"]?.stringValue,
+        let arguments = try? JSONDocument(text, source: "").root, arguments.objectValue != nil
+      {
+        function["arguments"] = arguments
+        call["function"] = .object(function)
+      }
+      calls.append(.object(call))
+    }
+    return calls
+  }
+
+  private static func tools(_ field: JSONCursor) throws(Failure) -> JSON? {
+    var tools = field.value
+    if let text = field.value.stringValue {
+      guard !text.utf8.isEmpty else { return nil }
+      guard let parsed = try? JSONDocument(text, source: "").root else {
+        throw field.failure("expected a list of tools, found a text that is no JSON")
+      }
+      tools = parsed
+    }
+    guard let list = tools.arrayValue else { throw field.failure("expected a list of tools") }
+    return list.isEmpty ? nil : tools
+  }
+}

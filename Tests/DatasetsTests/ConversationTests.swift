@@ -1,0 +1,89 @@
+import ChatTemplates
+import Datasets
+import Failures
+import JSON
+import Testing
+import Tokenizer
+
+private let template =
+  "{% if tools %}{{ tools|tojson }}{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }}{{ m.tool_calls|tojson if m.tool_calls }}</s>{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+
+private func prepared(_ row: String, options change: (inout DatasetOptions) -> Void = { _ in }) throws
+  -> Prepared
+{
+  try Prepared(
+    row,
+    options: {
+      $0.chat.template = (Array(template.utf8), "t.jinja"); change(&$0)
+    })
+}
+
+/// The whole text of the one row, with what is learned in brackets.
+private func shown(_ row: String, options change: (inout DatasetOptions) -> Void = { _ in }) throws -> String
+{
+  try prepared(row, options: change).summary.preview.map { row in
+    row.stretches.map { $0.isSupervised ? "[\($0.text)]" : $0.text }.joined()
+  }.joined(separator: "|")
+}
+
+@Test func messagesAndConversationsAreChats() throws {
+  #expect(
+    try shown(#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#)
+      == "user:Hi</s>assistant:[Yo</s>]")
+  #expect(
+    try shown(
+      #"{"system":"Be.","conversations":[{"from":"human","value":"Hi"},{"from":"gpt","value":"Yo"}]}"#)
+      == "system:Be.</s>user:Hi</s>assistant:[Yo</s>]")
+  #expect(
+    try shown(#"{"conversations":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#) {
+      $0.chat.systemPrompt = "S"
+    } == "system:S</s>user:Hi</s>assistant:[Yo</s>]")
+  #expect(
+    try shown(#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#) {
+      $0.trainsOnInputs = true
+    } == "u[ser:Hi</s>assistant:Yo</s>]")
+}
+
+@Test func toolsComeAsAListOrAsText() throws {
+  let call =
+    #"{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]}"#
+  let chat = #"{"messages":[{"role":"user","content":"Hi"},\#(call)],"tools":"#
+  let expected =
+    #"[{"name": "f"}]user:Hi</s>assistant:[[{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]</s>]"#
+  #expect(try shown(chat + #"[{"name":"f"}]}"#) == expected)
+  #expect(try shown(chat + #""[{\"name\":\"f\"}]"}"#) == expected)
+}
+
+@Test func aChatWithoutAnEndOfTurnEndsWithEOS() throws {
+  let bare =
+    "{% for m in messages %}{{ m.role }}:{{ m.content }} {% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+  let row = #"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#
+  #expect(
+    try shown(row) { $0.chat.template = (Array(bare.utf8), "t.jinja") } == "user:Hi assistant:[Yo </s>]")
+  #expect(
+    try shown(row) { ($0.chat.template, $0.addsEOS) = ((Array(bare.utf8), "t.jinja"), false) }
+      == "user:Hi assistant:[Yo ]")
+}
+
+@Test(arguments: [
+  (#"{"messages":[]}"#, "data.jsonl:1:13: /messages: the conversation has no messages"),
+  (#"{"messages":{}}"#, "data.jsonl:1:13: /messages: expected an array, found an object"),
+  (#"{"messages":[1]}"#, "data.jsonl:1:14: /messages/0: expected a message (an object)"),
+  (#"{"messages":[{"content":"x"}]}"#, "data.jsonl:1:14: /messages/0: the field 'role' is missing"),
+  (#"{"messages":[{"role":"user"}]}"#, "data.jsonl:1:14: /messages/0: the message has no content"),
+  (
+    #"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#,
+    "data.jsonl:1:48: /messages/0/content/0/type: a part of the kind 'image' is not supported"
+  ),
+  (
+    #"{"conversations":[{"from":"cat","value":"x"}]}"#,
+    "data.jsonl:1:27: /conversations/0/from: 'cat' is nobody who speaks in a conversation"
+  ),
+  (
+    #"{"messages":[{"role":"user","content":"x"}],"tools":"x"}"#,
+    "data.jsonl:1:53: /tools: expected a list of tools, found a text that is no JSON"
+  ),
+])
+func aMalformedConversationIsNamedWithItsPlace(row: String, expected: String) {
+  #expect(message { try prepared(row) } == expected)
+}
