@@ -94,7 +94,7 @@ import Transformer
     bar.finish()
     if match.unanswerable > 0 {
       stage.console.warn(
-        "\(match.unanswerable) prompts fill the model's context of \(base.configuration.contextLength) tokens and count as wrong")
+        "prompts that fill the model's context of \(base.configuration.contextLength) tokens, and count as wrong: \(match.unanswerable)")
     }
     let lines = match.predictions.map { prediction in
       JSON.object([

@@ -103,7 +103,7 @@ func `training that is interrupted goes on from where it stopped`(signal: Int32)
   let outcome = try sandbox.succeed(
     "evaluate", inputs + ["--split", "train", "--exact-match", "--json", "-o", "evaluation"])
   #expect(try outcome.json()["result"]?["exact_match"]?["matched"] == 0)
-  #expect(outcome.errors.contains("warning: 1 prompts fill the model's context of 64 tokens and count as wrong"))
+  #expect(outcome.errors.contains("warning: prompts that fill the model's context of 64 tokens, and count as wrong: 1"))
 }
 
 @Test func `training refuses what does not belong together`() throws {
