@@ -24,6 +24,7 @@ struct Action: Sendable {
       stage: interface.name, revision: interface.revision, parameters: parameters.influential, inputs: [:],
       contents: Self.digests(contents), environment: environment)
     for (role, artifact) in inputs { preimage.inputs[role] = artifact.digest }
+    preimage.listings = Self.listings(contents)
     try self.init(
       label: label, interface: interface, call: call, preimage: preimage, inputs: inputs.map(\.artifact),
       contents: contents.map(\.content))
@@ -63,6 +64,17 @@ struct Action: Sendable {
       digests[name] = all.count == 1 ? all[0] : Digest.sha256(all.map(\.hex).joined(separator: "\n").utf8)
     }
     return digests
+  }
+}
+
+extension Action {
+  /// What the files of the directories hold, by parameter.
+  static func listings(_ contents: [(name: String, content: PathContent)]) -> [String: [String: Digest]] {
+    var listings: [String: [String: Digest]] = [:]
+    for (name, content) in contents where !content.listing.isEmpty {
+      listings[name, default: [:]].merge(content.listing) { $1 }
+    }
+    return listings
   }
 }
 

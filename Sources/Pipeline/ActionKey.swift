@@ -16,6 +16,9 @@ package struct ActionPreimage: Sendable, Equatable {
   package var inputs: [String: Digest]
   /// What lies at the paths among the parameters.
   package var contents: [String: Digest] = [:]
+  /// What the files of the directories among them hold, one by one. Not in the key, which has it in one digest: for
+  /// saying in words what changed.
+  package var listings: [String: [String: Digest]] = [:]
   /// The step of the state that is made; nil when the stage is not segmented.
   package var step: Int?
   /// Environment variables that the stage declares.
@@ -67,13 +70,13 @@ package struct ActionPreimage: Sendable, Equatable {
     }
   }
 
-  private static func json(_ digests: [String: Digest]) -> JSON {
+  static func json(_ digests: [String: Digest]) -> JSON {
     var object = JSONObject()
     for (name, digest) in digests.sorted(by: { $0.key < $1.key }) { object[name] = .string(digest.hex) }
     return .object(object)
   }
 
-  private static func digests(_ cursor: JSONCursor) throws(Failure) -> [String: Digest] {
+  static func digests(_ cursor: JSONCursor) throws(Failure) -> [String: Digest] {
     var digests: [String: Digest] = [:]
     for (name, value) in try cursor.members() {
       guard let digest = Digest(hex: try value.string()) else { throw value.failure("expected a SHA-256") }

@@ -35,6 +35,13 @@ package struct ActionRecord: Sendable {
         "predecessor": predecessor.map { .string($0.hex) } ?? .null,
         "started_at": .number(startedAt.timeIntervalSince1970), "seconds": .number(seconds),
       ]
+      if !preimage.listings.isEmpty {
+        var listings = JSONObject()
+        for (name, listing) in preimage.listings.sorted(by: { $0.key < $1.key }) {
+          listings[name] = ActionPreimage.json(listing)
+        }
+        object["listings"] = .object(listings)
+      }
       object["checksum"] = .string(Digest.sha256(try JSON.object(object).canonical).hex)
       return Array((JSON.object(object).text() + "\n").utf8)
     }
@@ -54,6 +61,9 @@ package struct ActionRecord: Sendable {
     let checksum = Digest.sha256(try JSON.object(content).canonical).hex
     guard try cursor.field("checksum").string() == checksum else { throw cursor.failure("a damaged record") }
     preimage = try ActionPreimage(cursor.field("action"))
+    for (name, listing) in try cursor.optional("listings")?.members() ?? [] {
+      preimage.listings[name] = try ActionPreimage.digests(listing)
+    }
     guard try preimage.key == key else { throw cursor.failure("a record of another action") }
     name = try cursor.field("name").string()
     guard let kind = ArtifactKind(rawValue: try cursor.field("kind").string()),

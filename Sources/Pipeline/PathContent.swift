@@ -9,7 +9,11 @@ struct PathContent: Sendable {
   let path: String
   /// Of a file, its own; of a directory, that of the sorted list of its files' names and digests.
   let digest: Digest
+  /// Of a directory of some hundreds of files at most, what each of them holds: to say later which one changed.
+  private(set) var listing: [String: Digest] = [:]
   private let files: [FrozenFile]
+
+  private static let listingLimit = 500
 
   /// - Throws: `Failure.missingInput` when nothing is there, `Failure.badData` at pipes, devices and loops of links.
   init(_ path: String, memo: DigestMemo) throws(Failure) {
@@ -26,7 +30,9 @@ struct PathContent: Sendable {
         let entry = try memo.entry(ofFile: path + "/" + name)
         files.append(FrozenFile(path: path + "/" + name, identity: entry.identity))
         list.append([.string(name), .string(entry.digest.hex)])
+        if listing.count <= Self.listingLimit { listing[name] = entry.digest }
       }
+      if listing.count > Self.listingLimit { listing = [:] }
       self.files = files
       digest = Digest.sha256(try JSON.array(list).canonical)
     case .symbolicLink, .special: throw Failure(.badData, "\(path) is neither a file nor a directory")

@@ -1,3 +1,5 @@
+package import JSON
+
 /// Which stage reads which, for people and for programs that draw.
 package struct PipelineGraph {
   private let stages: [StageDeclaration]
@@ -42,6 +44,16 @@ package struct PipelineGraph {
       lines.append("  s\(numbers[from] ?? 0) -->|\(Self.escaped(role))| s\(numbers[to] ?? 0)")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// `{"stages": [{"name", "program", "inputs": {ROLE: SOURCE}}, …]}`
+  package var json: JSON {
+    let list = stages.map { stage -> JSON in
+      var inputs = JSONObject()
+      for input in stage.inputs { inputs[input.role] = .string(Self.name(of: input.source)) }
+      return ["name": .string(stage.name), "program": .string(stage.program), "inputs": .object(inputs)]
+    }
+    return ["stages": .array(list)]
   }
 
   private var edges: [(from: String, to: String, role: String)] {

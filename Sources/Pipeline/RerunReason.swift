@@ -11,7 +11,8 @@ package enum RerunReason: Sendable, Equatable {
   /// Nil where the parameter had, or has, no value.
   case parameterChanged(String, from: JSON?, to: JSON?)
   case inputChanged(String, from: Digest?, to: Digest?)
-  case contentChanged(String)
+  /// Of a directory, also the files in it that differ, as far as that is known.
+  case contentChanged(String, files: [String])
   case environmentChanged(String, from: String?, to: String?)
   /// An input will be made anew, so nothing is known about the result yet.
   case inputPending(String)
@@ -28,13 +29,19 @@ package enum RerunReason: Sendable, Equatable {
       "\(name) changed: \(Self.text(old)) → \(Self.text(new))"
     case .inputChanged(let role, let old, let new):
       "input '\(role)' changed: \(Self.text(old)) → \(Self.text(new))"
-    case .contentChanged(let name): "content of '\(name)' changed"
+    case .contentChanged(let name, let files): "content of '\(name)' changed\(Self.text(files))"
     case .environmentChanged(let name, let old, let new):
       "environment variable \(name) changed: \(old ?? "none") → \(new ?? "none")"
     case .inputPending(let name): "'\(name)' will be made anew"
     case .stepsMissing(let from, let to):
       from == 0 ? "no state known, \(to) steps to run" : "goes on from step \(from) to \(to)"
     }
+  }
+
+  private static func text(_ files: [String]) -> String {
+    if files.isEmpty { return "" }
+    let more = files.count > 3 ? " and \(files.count - 3) more" : ""
+    return " (\(files.prefix(3).joined(separator: ", "))\(more))"
   }
 
   private static func text(_ value: JSON?) -> String { value?.text(indent: 0) ?? "none" }
@@ -56,13 +63,19 @@ package enum RerunReason: Sendable, Equatable {
     }
     for name in Set(old.contents.keys).union(new.contents.keys).sorted()
     where old.contents[name] != new.contents[name] {
-      reasons.append(.contentChanged(name))
+      reasons.append(.contentChanged(name, files: changes(old.listings[name], new.listings[name])))
     }
     for name in Set(old.environment.keys).union(new.environment.keys).sorted() {
       let (from, to) = (old.environment[name], new.environment[name])
       if from != to { reasons.append(.environmentChanged(name, from: from, to: to)) }
     }
     return reasons
+  }
+
+  /// The files that two listings do not have in common.
+  private static func changes(_ old: [String: Digest]?, _ new: [String: Digest]?) -> [String] {
+    guard let old, let new else { return [] }
+    return Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.sorted()
   }
 
   /// How an action differs from the record that differs least; ties go to the latest.

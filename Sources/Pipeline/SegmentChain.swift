@@ -74,10 +74,12 @@ struct SegmentChain {
 
   /// What decides the state at a step.
   private func preimage(at step: Int) async throws(Failure) -> ActionPreimage {
-    ActionPreimage(
+    var preimage = ActionPreimage(
       stage: stage.interface.name, revision: stage.interface.revision,
       parameters: try await questions.influences(at: step), inputs: chainInputs,
       contents: Action.digests(contents), step: step, environment: stage.environment)
+    preimage.listings = Action.listings(contents)
+    return preimage
   }
 
   private var chainInputs: [String: Digest] {

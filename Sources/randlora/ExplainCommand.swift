@@ -1,6 +1,7 @@
 import ArgumentParser
 import Artifacts
 import Failures
+import JSON
 import Pipeline
 import StageSupport
 
@@ -12,21 +13,29 @@ struct ExplainCommand: AsyncParsableCommand {
   @Argument(help: "The stages; all when none is given.")
   var stages: [String] = []
 
+  @Flag(help: "Print JSON lines.")
+  var json = false
+
   func run() async throws {
     let pipeline = try options.pipeline()
     let store = try options.store(pipeline)
     let selected = pipeline.stages.filter {
       stages.isEmpty || stages.contains($0.name) || stages.contains($0.family)
     }
-    for event in try await options.plan(pipeline, stages, store).inOrder(of: pipeline) {
-      switch event {
-      case .reused(let label, let digest) where isSelected(label, selected):
-        Console.printResult("\(label) is up to date: \(store.root)/objects/\(digest)")
-      case .wouldRun(let label, let reasons) where isSelected(label, selected):
-        Console.printResult("\(label) would run:")
-        for reason in reasons { Console.printResult("  \(reason.text)") }
-      default: continue
-      }
+    let events = try await options.plan(pipeline, stages, store).inOrder(of: pipeline)
+    for event in events where isSelected(event.label, selected) {
+      if json { Console.printResult(JSON.object(event.json).text(indent: 0)) } else { show(event, store) }
+    }
+  }
+
+  private func show(_ event: RunEvent, _ store: Store) {
+    switch event {
+    case .reused(let label, let digest):
+      Console.printResult("\(label) is up to date: \(store.objectPath(digest))")
+    case .wouldRun(let label, let reasons):
+      Console.printResult("\(label) would run:")
+      for reason in reasons { Console.printResult("  \(reason.text)") }
+    default: return
     }
   }
 

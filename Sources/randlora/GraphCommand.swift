@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import Pipeline
 import StageSupport
 
@@ -6,12 +7,12 @@ struct GraphCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "graph", abstract: "Print which stage reads which.")
 
-  enum Format: String, CaseIterable, ExpressibleByArgument { case text, dot, mermaid }
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, dot, mermaid, json }
 
   @OptionGroup var options: PipelineOptions
   @Argument(help: "Stages to show, each with what it is made from; all when none is given.")
   var stages: [String] = []
-  @Option(help: "How: text, dot (Graphviz) or mermaid.")
+  @Option(help: "How: text, dot (Graphviz), mermaid or json.")
   var format: Format = .text
 
   func run() throws {
@@ -20,6 +21,7 @@ struct GraphCommand: ParsableCommand {
     case .text: Console.printResult(graph.text)
     case .dot: Console.printResult(graph.dot)
     case .mermaid: Console.printResult(graph.mermaid)
+    case .json: Console.printResult(graph.json.text())
     }
   }
 }

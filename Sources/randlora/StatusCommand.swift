@@ -1,6 +1,7 @@
 import ArgumentParser
 import Artifacts
 import Failures
+import JSON
 import Pipeline
 import StageSupport
 
@@ -12,10 +13,22 @@ struct StatusCommand: AsyncParsableCommand {
   @Argument(help: "Stages to look at, each with what it is made from; all when none is given.")
   var stages: [String] = []
 
+  @Flag(help: "Print JSON lines, as 'run --dry-run --json' does.")
+  var json = false
+
   func run() async throws {
     let pipeline = try options.pipeline()
+    let events = try await options.plan(pipeline, stages, options.store(pipeline)).inOrder(of: pipeline)
+    if json {
+      for event in events { Console.printResult(JSON.object(event.json).text(indent: 0)) }
+    } else {
+      show(events)
+    }
+  }
+
+  private func show(_ events: [RunEvent]) {
     var table = TextTable(.text("stage"), .text("state"), .text(""))
-    for event in try await options.plan(pipeline, stages, options.store(pipeline)).inOrder(of: pipeline) {
+    for event in events {
       switch event {
       case .reused(let label, let digest): table.add("\(label)", "up to date", String(digest.hex.prefix(12)))
       case .wouldRun(let label, let reasons):

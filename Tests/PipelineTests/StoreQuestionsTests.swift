@@ -231,3 +231,31 @@ import Testing
   options.adoption = RunOptions.Adoption(of: try Artifact.open(work("store/objects/\(first["data"]!)")), as: "start")
   #expect(try await work.run(targets: ["start"], set: [("rank", "4")], options: options).exitCode == 65)
 }
+
+@Test func theFileThatChangedInADirectoryIsNamed() async throws {
+  let work = try Workspace()
+  try work.write("model/config.json", "{}")
+  try await work.run(targets: ["base"])
+  try work.write("model/config.json", "{ }")
+  #expect(try await work.plan().first == "base: content of 'base-model' changed (config.json)")
+  for name in ["a", "b", "c", "d"] { try work.write("model/" + name, name) }
+  #expect(try await work.plan().first == "base: content of 'base-model' changed (a, b, c and 2 more)")
+}
+
+@Test func aResultThatIsUsedCountsAsNew() async throws {
+  let work = try Workspace()
+  let summary = try await work.run(targets: ["base"])
+  let digest = try #require(summary["base"])
+  let store = try work.store()
+  let key = try #require(store.keys.first)
+  let paths = [work("store/actions/\(key).json"), work("store/objects/\(digest)")]
+  for path in paths {
+    try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -1e6)], ofItemAtPath: path)
+  }
+  func kept() -> Int { StoreCollection(StoreContents(store), .init(age: 1e5)).kept.count }
+  #expect(kept() == 0)
+  try await work.plan()  // asking is not using
+  #expect(kept() == 0)
+  try await work.run(targets: ["base"])
+  #expect(kept() == 1)
+}

@@ -63,7 +63,7 @@ final class Workspace: Sendable {
   }
 
   /// What would run and why, one line each.
-  func plan(
+  @discardableResult func plan(
     _ yaml: String = Workspace.pipeline, set settings: [(name: String, value: String)] = []
   ) async throws -> [String] {
     var options = RunOptions()

@@ -26,6 +26,12 @@ import Testing
   #expect(try pipeline.run("diff", digest, digest).output == "the same base: \(digest)\n")
   let lines = try pipeline.run("log", "pipeline.yaml", "counted", "--json").output.split(separator: "\n")
   #expect(lines.count == 3)
+  for command in ["status", "explain"] {
+    let event = try pipeline.run(command, "pipeline.yaml", "--json").json()
+    #expect(event["event"]?.stringValue == "reused")
+  }
+  let graph = try pipeline.run("graph", "pipeline.yaml", "--format", "json").json()
+  #expect(graph["stages"]?.arrayValue?.first?["program"]?.stringValue == "count-words")
   let line = try JSONDocument(String(lines[0]), source: "log").root
   #expect(line["action"]?["parameters"]?["minimum"] == .integer(0))
 }

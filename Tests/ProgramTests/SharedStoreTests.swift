@@ -70,3 +70,18 @@ import Testing
   }
   #expect(String(decoding: try pipeline.sandbox.read("mask"), as: UTF8.self).hasSuffix("02\n"))
 }
+
+@Test func `what is damaged upstream is made anew`() throws {
+  var pipeline = try ShellPipeline()
+  pipeline.variables = ["RANDLORA_STORE": pipeline.sandbox.path("central")]
+  #expect(try pipeline.run("run", "pipeline.yaml").code == 0)
+  let digest = try #require(try pipeline.names("central/objects").first)
+  try pipeline.sandbox.edit("central/objects/\(digest)/count") { $0[0] ^= 1 }
+  pipeline.variables = ["RANDLORA_STORE_UPSTREAM": pipeline.sandbox.path("central")]
+  #expect(try pipeline.run("run", "pipeline.yaml").code == 0)
+  #expect(try pipeline.sandbox.read("calls") == Data("ran\nran\n".utf8))
+  #expect(try pipeline.sandbox.read("out/counted/count") == Data("2\n".utf8))
+  // Pushing mends it.
+  #expect(try pipeline.run("run", "pipeline.yaml", "--push").code == 0)
+  #expect(try pipeline.sandbox.read("central/objects/\(digest)/count") == Data("2\n".utf8))
+}
