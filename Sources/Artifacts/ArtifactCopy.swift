@@ -28,8 +28,9 @@ extension Artifact {
     defer { withExtendedLifetime(sibling) {} }
     try copyFiles(to: sibling.path)
     if form == .sealed {
-      let copy = try Artifact.open(sibling.path, verify: .always, memo: memo)
-      guard copy.digest == digest else { throw damaged(directory, "changed while it was copied") }
+      // Read again, and not the original: what counts is what arrived.
+      guard let copy = try? Artifact.open(sibling.path, verify: .always, memo: memo), copy.digest == digest
+      else { throw damaged(directory, "is damaged, or changed while it was copied") }
       try Files.settle(sibling.path)
     }
     _ = try Publication(directory: sibling.path, manifest: manifest, memo: memo)

@@ -13,7 +13,13 @@ enum StorePlace {
   /// The store at a place, made where there is none, with those of `$RANDLORA_STORE_UPSTREAM` behind it.
   static func open(_ root: String) throws(Failure) -> Store {
     share(root)
-    return try Store(root, upstream: try upstream())
+    let upstream = try upstream()
+    do throws(Failure) {
+      return try Store(root, upstream: upstream)
+    } catch {
+      throw Failure(
+        error.kind, error.message, hint: error.hint ?? "set RANDLORA_STORE to a directory that you may write to")
+    }
   }
 
   /// Names in `$RANDLORA_STORE_UPSTREAM` are separated as in `$PATH`.

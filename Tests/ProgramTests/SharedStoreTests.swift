@@ -71,6 +71,19 @@ import Testing
   #expect(String(decoding: try pipeline.sandbox.read("mask"), as: UTF8.self).hasSuffix("02\n"))
 }
 
+@Test func `where there can be no store it is said what to do`() throws {
+  var pipeline = try ShellPipeline()
+  let closed = pipeline.sandbox.path("closed")
+  try FileManager.default.createDirectory(atPath: closed, withIntermediateDirectories: true)
+  try pipeline.makeReadOnly("closed")
+  defer { pipeline.makeWritable("closed") }
+  pipeline.variables = ["RANDLORA_STORE": closed + "/store"]
+  let outcome = try pipeline.runAsStranger("run", "pipeline.yaml")
+  #expect(outcome.code == 74)
+  let expected = "/closed/store: Permission denied\nhint: set RANDLORA_STORE to a directory that you may write to\n"
+  #expect(outcome.errors.contains(expected), "\(outcome.errors)")
+}
+
 @Test func `what is damaged upstream is made anew`() throws {
   var pipeline = try ShellPipeline()
   pipeline.variables = ["RANDLORA_STORE": pipeline.sandbox.path("central")]
