@@ -86,7 +86,7 @@ private let everything = [
   for name in ["model", "data.jsonl"] {
     try FileManager.default.copyItem(atPath: work(name), toPath: work("elsewhere/" + name))
   }
-  let build = try Build(store: try work.store(), processes: work.programs)
+  let build = Build(store: try work.store(), processes: work.programs)
   let file = try PipelineFile(yaml: Workspace.pipeline, path: work("elsewhere/pipeline.yaml"))
   let summary = try await build.run(file.stages)
   #expect(summary.exitCode == 0)
