@@ -111,7 +111,7 @@ let package = Package(
     tests("Tensor", using: ["Checkpoint", "TestSupport"]),
     tests("Checkpoint", using: ["Failures", "JSON", "Tensor", "TestSupport"]),
     tests("RegularExpressions", using: ["Failures", "TestSupport"]),
-    tests("Tokenizer", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
+    tests("Tokenizer", using: ["Failures", "JSON", "ChatTemplates", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("ChatTemplates", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
