@@ -7,6 +7,8 @@ package final class ActiveAdapter: Sendable {
   /// The gradient of the flat parameters; nil outside training.
   package let gradient: Tensor?
   package let updates: [LinearUpdate]
+  /// The tensors of the model that the adapter replaces, by name.
+  package let copies: [String: TrainedCopy]
   private let refreshers: [RandLoRAUpdate]
 
   /// - Parameters:
@@ -34,6 +36,7 @@ package final class ActiveAdapter: Sendable {
       }
     }
     self.updates = updates
+    copies = adapter.trainedCopies(training: training)
     self.refreshers = refreshers
     refresh()
   }
@@ -42,12 +45,17 @@ package final class ActiveAdapter: Sendable {
   package func refresh() {
     gradient?.fill(with: 0)
     for refresher in refreshers { refresher.refresh(adapter) }
+    for copy in copies.values {
+      copy.value.copy(from: adapter.parameters, at: copy.offset)
+      copy.gradient?.fill(with: 0)
+    }
   }
 
   /// The gradient of all parameters over the micro-batches since `refresh`.
   package func finishGradient() -> Tensor? {
     guard let gradient else { return nil }
     for refresher in refreshers { refresher.project(adapter, into: gradient) }
+    for copy in copies.values { if let own = copy.gradient { gradient.add(own, at: copy.offset) } }
     return gradient
   }
 

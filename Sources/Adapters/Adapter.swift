@@ -29,13 +29,18 @@ package struct Adapter: Sendable {
   /// RandLoRA: lambda 0, gamma 1/max(n, min(out, in)). LoRA: A as `kaiming_uniform_(a: sqrt(5))` draws it, module after
   /// module from one generator, B 0.
   /// - Parameters:
-  ///   - modules: all linear layers of the model but the output head.
+  ///   - modules: all linear layers of the model, its output head included.
+  ///   - tensors: the model's own, of which `bias` and `modules_to_save` choose.
+  ///   - weights: the present values of those chosen; a tied output head starts as the embedding.
   ///   - seed: of LoRA's A; RandLoRA's bases follow `projectionPRNGKey`.
   package init(
-    configuration: AdapterConfiguration, modules: [LinearModule], seed: Int
+    configuration: AdapterConfiguration, modules: [LinearModule], tensors: [(name: String, shape: [Int])] = [],
+    weights: WeightFiles? = nil, seed: Int
   ) throws(Failure) {
     let chosen = try configuration.select(from: modules)
-    let layout = AdapterLayout(method: configuration.method, rank: configuration.rank, modules: chosen)
+    let layout = AdapterLayout(
+      method: configuration.method, rank: configuration.rank, modules: chosen,
+      trained: try configuration.trainedTensors(from: tensors, adapted: chosen))
     let parameters = Tensor(layout.count)
     var generator = TorchGenerator(seed: seed)
     for entry in layout.entries {
@@ -47,7 +52,14 @@ package struct Adapter: Sendable {
       case .a:
         let bound = TorchGenerator.kaimingBound(fanIn: entry.shape[1])
         for index in entry.range { parameters[index] = generator.uniform(bound: bound) }
+      case .own: break
       }
+    }
+    for (tensor, entry) in zip(layout.trained, layout.trainedEntries) {
+      guard let weights else { preconditionFailure("tensors to train have values to start from") }
+      let isTied = tensor.name == "lm_head.weight" && weights[tensor.name] == nil
+      let source = isTied ? "model.embed_tokens.weight" : tensor.name
+      parameters.add(try weights.weight(source, shape: entry.shape).floats(), at: entry.offset)
     }
     let bases = try Self.generatedBases(configuration, modules: chosen)
     self.init(

@@ -26,6 +26,10 @@ package struct AdapterConfiguration: Sendable, Equatable {
   package let sparsity: BasesSparsity
   /// `use_rslora`: scale by 1/sqrt(r) instead of 1/r. LoRA only.
   package let useRSLoRA: Bool
+  /// `bias`: biases that are trained.
+  package let bias: TrainedBiases
+  /// `modules_to_save`: modules whose own tensors are trained in full, by the ends of their names.
+  package let modulesToSave: [String]
 
   /// The greatest rank: larger ones only waste memory.
   static let rankLimit = 65_536
@@ -34,7 +38,8 @@ package struct AdapterConfiguration: Sendable, Equatable {
   package init(
     method: AdapterMethod, rank: Int, alpha: Double, dropout: Double, targetModules: TargetModules,
     layersToTransform: [Int]? = nil, layersPattern: [String] = [], projectionPRNGKey: Int = 0,
-    sparsity: BasesSparsity = .dense, useRSLoRA: Bool = false
+    sparsity: BasesSparsity = .dense, useRSLoRA: Bool = false, bias: TrainedBiases = .none,
+    modulesToSave: [String] = []
   ) throws(Failure) {
     func check(_ condition: Bool, _ message: String) throws(Failure) {
       guard condition else { throw Failure(.usage, message) }
@@ -66,14 +71,17 @@ package struct AdapterConfiguration: Sendable, Equatable {
     self.layersPattern = layersPattern
     self.projectionPRNGKey = projectionPRNGKey
     self.sparsity = sparsity
+    try check(!modulesToSave.contains(""), "modules_to_save: an empty name is no module's")
     self.useRSLoRA = useRSLoRA
+    self.bias = bias
+    self.modulesToSave = modulesToSave
   }
 
   /// What ΔW is multiplied with: alpha/r, or alpha/sqrt(r) with rsLoRA.
   package var scaling: Double { alpha / (useRSLoRA ? Double(rank).squareRoot() : Double(rank)) }
 
   /// The adapted modules in the model's order; at least one.
-  /// - Parameter modules: all linear layers of the model but the output head.
+  /// - Parameter modules: all linear layers of the model, its output head included.
   package func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
     let named = try targetModules.select(from: modules)
     guard let layersToTransform else { return named }

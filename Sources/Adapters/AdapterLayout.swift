@@ -12,17 +12,18 @@ package enum AdapterParameter: String, Sendable {
   case a = "lora_A.weight"
   /// LoRA: (out × r)
   case b = "lora_B.weight"
+  /// A tensor of the model's own.
+  case own = ""
 }
 
 /// Where each trained tensor lies in one flat tensor that holds them all: parameters, gradients, moments alike.
 ///
-/// Module after module in the model's order; RandLoRA: lambda, gamma; LoRA: A, B.
+/// Module after module in the model's order; RandLoRA: lambda, gamma; LoRA: A, B. Then the tensors of the model that are
+/// trained in full.
 package struct AdapterLayout: Sendable {
   package struct Entry: Sendable {
     /// The module's name and the parameter's: PEFT's name without `base_model.model.`.
     package let name: String
-    /// The index in `modules`.
-    package let module: Int
     package let parameter: AdapterParameter
     /// The position of the first element in the flat tensor.
     package let offset: Int
@@ -41,23 +42,28 @@ package struct AdapterLayout: Sendable {
   package let rank: Int
   /// The adapted modules in the model's order.
   package let modules: [LinearModule]
-  /// Two for each module, in the order of the flat tensor.
+  /// The tensors of the model that are trained in full, in its order.
+  package let trained: [TrainedTensor]
+  /// Two for each module, then one for each trained tensor, in the order of the flat tensor.
   package let entries: [Entry]
   /// The number of trained values.
   package let count: Int
 
-  package init(method: AdapterMethod, rank: Int, modules: [LinearModule]) {
+  package init(method: AdapterMethod, rank: Int, modules: [LinearModule], trained: [TrainedTensor] = []) {
     var entries: [Entry] = []
     var offset = 0
-    for (index, module) in modules.enumerated() {
+    func append(_ name: String, _ parameter: AdapterParameter, _ shape: [Int]) {
+      let entry = Entry(name: name, parameter: parameter, offset: offset, shape: shape)
+      entries.append(entry)
+      offset += entry.count
+    }
+    for module in modules {
       for (parameter, shape) in Self.parameters(of: module, method: method, rank: rank) {
-        let entry = Entry(
-          name: "\(module.name).\(parameter.rawValue)", module: index, parameter: parameter, offset: offset,
-          shape: shape)
-        entries.append(entry)
-        offset += entry.count
+        append("\(module.name).\(parameter.rawValue)", parameter, shape)
       }
     }
+    for tensor in trained { append(tensor.fileName, .own, tensor.shape) }
+    self.trained = trained
     self.method = method
     self.rank = rank
     self.modules = modules
@@ -77,6 +83,9 @@ package struct AdapterLayout: Sendable {
       return [(.a, [rank, module.inFeatures]), (.b, [module.outFeatures, rank])]
     }
   }
+
+  /// The entries of `trained`.
+  var trainedEntries: ArraySlice<Entry> { entries.suffix(trained.count) }
 
   /// The entry of a module's parameter, which the method must have.
   package func entry(module: Int, parameter: AdapterParameter) -> Entry {

@@ -8,6 +8,8 @@ package struct BasesShape: Sendable, Equatable {
   package let minDim: Int
   /// The larger of the two: the height of B.
   package let maxDim: Int
+  /// The most bases of B that one module uses; the rest, which PEFT draws and stores, no module reads.
+  package let usedCount: Int
 
   package init(modules: [LinearModule], rank: Int) {
     let maxOut = modules.map(\.outFeatures).max() ?? 0
@@ -15,6 +17,7 @@ package struct BasesShape: Sendable, Equatable {
     self.rank = rank
     minDim = min(maxOut, maxIn)
     maxDim = max(maxOut, maxIn)
+    usedCount = modules.map { (min($0.outFeatures, $0.inFeatures) + rank - 1) / rank }.max() ?? 0
   }
 
   /// nGlobal: the number of bases in B.
@@ -23,6 +26,9 @@ package struct BasesShape: Sendable, Equatable {
   /// The shape of `randlora_A` in PEFT's files.
   var peftShapeA: [Int] { [rank, 1, minDim] }
 
-  /// The shape of `randlora_B` in PEFT's files, and here.
-  var shapeB: [Int] { [maxDim, count, rank] }
+  /// The shape of `randlora_B` in PEFT's files.
+  var peftShapeB: [Int] { [maxDim, count, rank] }
+
+  /// Bytes of float32 that B takes in PEFT, and that its used part takes here.
+  package var bytesB: (all: Int, used: Int) { (maxDim * count * rank * 4, maxDim * usedCount * rank * 4) }
 }

@@ -27,13 +27,16 @@ extension AdapterConfiguration {
     let isSparse = try root.optional("sparse")?.bool() ?? false
     let isVerySparse = try root.optional("very_sparse")?.bool() ?? false
     let useRSLoRA = try root.optional("use_rslora")?.bool() ?? false
-    let pattern = try Self.layersPattern(root)
+    let pattern = try Self.strings(root, "layers_pattern")
+    let saved = try Self.strings(root, "modules_to_save")
+    let bias = try Self.bias(root, method: method)
     do throws(Failure) {
       try self.init(
         method: method, rank: rank, alpha: alpha, dropout: dropout,
         targetModules: TargetModules(peft: targets),
         layersToTransform: layers, layersPattern: pattern, projectionPRNGKey: key,
-        sparsity: isVerySparse ? .verySparse : isSparse ? .sparse : .dense, useRSLoRA: useRSLoRA)
+        sparsity: isVerySparse ? .verySparse : isSparse ? .sparse : .dense, useRSLoRA: useRSLoRA,
+        bias: bias, modulesToSave: saved)
     } catch {
       throw error.kind == .usage ? root.failure(error.message) : error
     }
@@ -47,13 +50,29 @@ extension AdapterConfiguration {
     return layers
   }
 
-  private static func layersPattern(_ root: JSONCursor) throws(Failure) -> [String] {
-    guard let field = try root.optional("layers_pattern") else { return [] }
+  /// A string or a list of strings; nothing when the field is absent, null or empty.
+  private static func strings(_ root: JSONCursor, _ name: String) throws(Failure) -> [String] {
+    guard let field = try root.optional(name) else { return [] }
     guard case .array = field.value else { return try field.string().isEmpty ? [] : [field.string()] }
-    var patterns: [String] = []
-    for element in try field.elements() { patterns.append(try element.string()) }
-    return patterns
+    var strings: [String] = []
+    for element in try field.elements() { strings.append(try element.string()) }
+    return strings
   }
+
+  private static func bias(_ root: JSONCursor, method: AdapterMethod) throws(Failure) -> TrainedBiases {
+    guard let field = try root.optional("bias") else { return .none }
+    let name = try field.string()
+    guard let bias = TrainedBiases.allCases.first(where: { $0.peftName(method) == name }) else {
+      let known = TrainedBiases.allCases.map { $0.peftName(method) }.joined(separator: ", ")
+      throw field.failure("'\(name)' says nothing about biases", hint: "known values: \(known)")
+    }
+    return bias
+  }
+}
+
+extension TrainedBiases {
+  /// `bias` in adapter_config.json.
+  package func peftName(_ method: AdapterMethod) -> String { self == .adapted ? "\(method.rawValue)_only" : rawValue }
 }
 
 // MARK: - What is refused
@@ -69,7 +88,7 @@ extension AdapterConfiguration {
 
   /// Fields of both methods that are read, or that change nothing about an adapter that exists.
   private static let harmlessFields = [
-    "peft_type", "r", "target_modules", "layers_to_transform", "layers_pattern", "auto_mapping",
+    "peft_type", "r", "bias", "modules_to_save", "target_modules", "layers_to_transform", "layers_pattern", "auto_mapping",
     "base_model_name_or_path", "revision", "inference_mode", "peft_version", "megatron_core",
     "qalora_group_size",
     "runtime_config", "eva_config",
@@ -77,7 +96,7 @@ extension AdapterConfiguration {
 
   /// Fields with more than one value that changes nothing.
   private static let allowedValues: [(field: String, values: [JSON])] = [
-    ("bias", ["none"]), ("task_type", ["CAUSAL_LM"]), ("init_weights", [true, false]),
+    ("task_type", ["CAUSAL_LM"]), ("init_weights", [true, false]),
     ("init_lora_weights", [true, false, "gaussian", "orthogonal", "eva"]),
   ]
 
@@ -112,9 +131,9 @@ extension AdapterConfiguration {
   package func peftJSON(baseModel: String?, revision: String?, saveProjection: Bool) -> JSON {
     let layers: JSON = layersToTransform.map { .array($0.map(JSON.integer)) } ?? .null
     let common: JSONObject = [
-      "auto_mapping": nil, "base_model_name_or_path": baseModel.map(JSON.string) ?? .null, "bias": "none",
+      "auto_mapping": nil, "base_model_name_or_path": baseModel.map(JSON.string) ?? .null, "bias": .string(bias.peftName(method)),
       "fan_in_fan_out": false, "inference_mode": true, "layers_pattern": layersPatternJSON,
-      "layers_to_transform": layers, "modules_to_save": nil,
+      "layers_to_transform": layers, "modules_to_save": modulesToSave.isEmpty ? .null : .array(modulesToSave.map(JSON.string)),
       "peft_type": .string(method.rawValue.uppercased()),
       "peft_version": "0.21.2", "r": .integer(rank), "revision": revision.map(JSON.string) ?? .null,
       "target_modules": targetModules.peftJSON, "task_type": "CAUSAL_LM",

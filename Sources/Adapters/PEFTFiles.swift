@@ -18,14 +18,21 @@ extension Adapter {
   /// RandLoRA's bases may lie once at the level of the model, once under each module (PEFT up to 0.21; all copies must
   /// agree), or be absent: then they are drawn anew. Stored ones that differ from those drawn are kept as `.stored`.
   /// - Parameters:
-  ///   - modules: all linear layers of the model but the output head.
+  ///   - modules: all linear layers of the model, its output head included.
+  ///   - tensors: the model's own, of which `bias` and `modules_to_save` choose.
   /// - Throws: what is missing, left over, of a wrong shape or not finite, by the tensor's name.
-  package init(directory: String, modules: [LinearModule]) throws(Failure) {
+  package init(
+    directory: String, modules: [LinearModule], tensors: [(name: String, shape: [Int])] = []
+  ) throws(Failure) {
     let path = "\(directory)/\(Self.configurationFile)"
     let root = try JSONDocument(try MappedFile(path).contents, source: path).cursor
     let configuration = try AdapterConfiguration(peft: root)
     let chosen = try Self.fitting(path) { () throws(Failure) in try configuration.select(from: modules) }
-    let layout = AdapterLayout(method: configuration.method, rank: configuration.rank, modules: chosen)
+    let trained = try Self.fitting(path) { () throws(Failure) in
+      try configuration.trainedTensors(from: tensors, adapted: chosen)
+    }
+    let layout = AdapterLayout(
+      method: configuration.method, rank: configuration.rank, modules: chosen, trained: trained)
     let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
     var known = Set<ByteString>()
     // Before any memory is taken for shapes that a damaged configuration asks for.
@@ -37,6 +44,7 @@ extension Adapter {
     for entry in layout.entries {
       parameters.replace(from: entry.offset, with: try file.floats(entry.peftName, shape: entry.shape))
     }
+    if let copy = try Self.headCopy(file, modules: chosen) { known.insert(ByteString(copy.name)) }
     let stored = try Self.storedBases(file, layout: layout, known: &known)
     for name in file.names where !known.contains(ByteString(name)) {
       throw Failure(.badData, "\(file.path): the tensor '\(name)' belongs to no adapted module")
@@ -53,6 +61,28 @@ extension Adapter {
     self.init(
       configuration: configuration, layout: layout, bases: isKept ? stored : generated,
       basesOrigin: generated == nil ? .absent : isKept ? .stored : .generated, parameters: parameters)
+  }
+
+  /// PEFT puts the frozen weight of an adapted output head into the adapter's file, and takes it for the model's.
+  private static func headCopy(
+    _ file: SafeTensors, modules: [LinearModule]
+  ) throws(Failure) -> (name: String, tensor: StoredTensor)? {
+    guard let head = modules.first(where: \.isOutputHead) else { return nil }
+    let name = "\(AdapterLayout.peftPrefix)\(head.name).base_layer.weight"
+    guard file[name] != nil else { return nil }
+    return (name, try file.tensor(name, shape: [head.outFeatures, head.inFeatures]))
+  }
+
+  /// Checks that a copy of the output head's weight that came with an adapter is that of the model.
+  package func checkHeadCopy(directory: String, against weights: WeightFiles) throws(Failure) {
+    let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
+    guard let copy = try Self.headCopy(file, modules: layout.modules) else { return }
+    let own = weights["lm_head.weight"] ?? weights["model.embed_tokens.weight"]
+    guard let own, own.isIdentical(to: copy.tensor) else {
+      throw Failure(
+        .badData, "\(file.path): the tensor '\(copy.name)' is not the weight of the base's output head",
+        hint: "the adapter was made for another base, or its head was trained beside it; only the former can be mended")
+    }
   }
 
   /// What fails here is not the user's choice, as it is for a new adapter, but what a file says.
@@ -72,7 +102,7 @@ extension Adapter {
     guard layout.method == .randlora else { return nil }
     let shape = BasesShape(modules: layout.modules, rank: layout.rank)
     let places = ["base_model."] + layout.modules.map { "\(AdapterLayout.peftPrefix)\($0.name)." }
-    func only(_ basis: String, shape: [Int]) throws(Failure) -> Tensor? {
+    func only(_ basis: String, shape: [Int]) throws(Failure) -> StoredTensor? {
       var first: (name: String, tensor: StoredTensor)?
       for name in places.map({ $0 + basis }) {
         guard let copy = file[name] else { continue }
@@ -84,11 +114,15 @@ extension Adapter {
         first = first ?? (name, copy)
       }
       guard let first else { return nil }
-      return try file.floats(first.name, shape: shape)
+      return try file.finite(first.name, shape: shape)
     }
-    switch (try only(nameA, shape: shape.peftShapeA), try only(nameB, shape: shape.shapeB)) {
+    switch (try only(nameA, shape: shape.peftShapeA), try only(nameB, shape: shape.peftShapeB)) {
     case (nil, nil): return nil
-    case (let a?, let b?): return Bases(a: Tensor(a.array, shape: [shape.rank, shape.minDim]), b: b)
+    case (let a?, let b?):
+      let used = b.floats(first: shape.usedCount * shape.rank, ofEvery: shape.count * shape.rank)
+      return Bases(
+        a: Tensor(a.floats().array, shape: [shape.rank, shape.minDim]),
+        b: used.reshaped([shape.maxDim, shape.usedCount, shape.rank]))
     case (let a, _):
       throw Failure(
         .badData, "\(file.path): \(a == nil ? nameA : nameB) is missing, but the other basis is stored")
@@ -115,7 +149,7 @@ extension Adapter {
     var tensors: [(name: String, tensor: TensorSource)] = layout.entries.map {
       ($0.peftName, .floats(layout.tensor($0, in: parameters)))
     }
-    if let stored {  // after the wider parameters, so that every tensor is aligned
+    if let stored = stored.map(wholeForPEFT) {  // after the wider parameters, so that every tensor is aligned
       let dtype = stored.fitBFloat16 ? DType.bf16 : .f32
       let a = Tensor(stored.a.array, shape: [stored.a.shape[0], 1, stored.a.shape[1]])
       tensors.append(("base_model.\(Self.nameA)", .floats(a, as: dtype)))
@@ -123,11 +157,27 @@ extension Adapter {
     }
     try SafeTensors.write(tensors, to: try locate(Self.weightsFile))
   }
+
+  /// The bases in PEFT's shapes, those included that no module uses: drawn again, or zeros where a file once held others.
+  private func wholeForPEFT(_ used: Bases) -> Bases {
+    let shape = BasesShape(modules: layout.modules, rank: layout.rank)
+    guard shape.usedCount < shape.count else { return used }
+    guard basesOrigin == .stored else {
+      return Bases(
+        shape: shape, sparsity: configuration.sparsity, key: configuration.projectionPRNGKey, kept: shape.count)
+    }
+    let padding = Tensor(shape.maxDim, (shape.count - shape.usedCount) * shape.rank)
+    let rows = used.b.reshaped([shape.maxDim, shape.usedCount * shape.rank])
+    return Bases(a: used.a, b: Tensor(columns: [rows, padding]).reshaped(shape.peftShapeB))
+  }
 }
 
 extension SafeTensors {
   /// A tensor's values as float32; they must be finite.
-  func floats(_ name: String, shape: [Int]) throws(Failure) -> Tensor {
+  func floats(_ name: String, shape: [Int]) throws(Failure) -> Tensor { try finite(name, shape: shape).floats() }
+
+  /// A tensor of a weight's type whose values are finite.
+  func finite(_ name: String, shape: [Int]) throws(Failure) -> StoredTensor {
     let stored = try tensor(name, shape: shape)
     guard stored.dtype.isWeight else {
       throw Failure(
@@ -137,7 +187,7 @@ extension SafeTensors {
     if let position = stored.firstNonFinite {
       throw Failure(.badData, "\(path): the tensor '\(name)' is not finite at element \(position)")
     }
-    return stored.floats()
+    return stored
   }
 }
 

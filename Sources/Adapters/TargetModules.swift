@@ -61,7 +61,7 @@ package enum TargetModules: Sendable, Equatable {
   /// The chosen modules in the model's order. Every name must fit at least one module.
   func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
     switch self {
-    case .allLinear: return modules
+    case .allLinear: return modules.filter { !$0.isOutputHead }
     case .names(let names):
       for name in names where !modules.contains(where: { Self.fits($0.name, name) }) {
         throw Self.noModule("no linear layer is called '\(name)'", modules)
@@ -73,10 +73,6 @@ package enum TargetModules: Sendable, Equatable {
         expression = try RegularExpression(pattern)
       } catch {
         throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
-      }
-      if try expression.wholeMatch("lm_head") {
-        throw Failure(
-          .usage, "the target pattern '\(pattern)' matches lm_head, and the output head cannot be adapted")
       }
       var chosen: [LinearModule] = []
       for module in modules where try expression.wholeMatch(module.name) { chosen.append(module) }

@@ -17,6 +17,11 @@ KERNEL void rl_add_bias(size_t T, size_t D, const float *restrict bias, float *r
     for (size_t i = 0; i < D; i++) y[t * D + i] += bias[i];
 }
 
+KERNEL void rl_add_rows(size_t T, size_t D, const float *restrict x, float *restrict y) {
+  for (size_t t = 0; t < T; t++)
+    for (size_t i = 0; i < D; i++) y[i] += x[t * D + i];
+}
+
 KERNEL void rl_swiglu(size_t n, const float *restrict gate, const float *restrict up, float *restrict out) {
   for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + fast_exp(-gate[i])) * up[i];
 }

@@ -31,3 +31,9 @@ KERNEL void rl_rms_norm_backward(size_t T, size_t D, const float *restrict x, co
     for (size_t i = 0; i < D; i++) d_x[t * D + i] += r * (weight[i] * d_row[i] - row[i] * r * mean);
   }
 }
+
+KERNEL void rl_rms_norm_weight_backward(size_t T, size_t D, const float *restrict x, const float *restrict rstd,
+                                        const float *restrict d_y, float *restrict d_weight) {
+  for (size_t t = 0; t < T; t++)
+    for (size_t i = 0; i < D; i++) d_weight[i] += d_y[t * D + i] * x[t * D + i] * rstd[t];
+}

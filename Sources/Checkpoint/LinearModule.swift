@@ -8,6 +8,11 @@ package struct LinearModule: Sendable, Equatable {
   /// What the columns of `y` are, side by side: queries, keys and values in a fused projection; their sum is `outFeatures`.
   package let parts: [Int]
 
+  static let outputHeadName = "lm_head"
+
+  /// Whether it is the projection to the vocabulary.
+  package var isOutputHead: Bool { name == Self.outputHeadName }
+
   package init(name: String, outFeatures: Int, inFeatures: Int, hasBias: Bool = false) {
     self.init(name: name, parts: [outFeatures], inFeatures: inFeatures, hasBias: hasBias)
   }

@@ -18,6 +18,14 @@ extension ModelConfiguration {
     }
   }
 
+  /// The projection to the vocabulary; a tied one has the embedding's weight.
+  package var outputHead: LinearModule {
+    LinearModule(name: LinearModule.outputHeadName, outFeatures: vocabularySize, inFeatures: width)
+  }
+
+  /// Every linear layer that an adapter can change, in the model's order.
+  package var adaptableModules: [LinearModule] { linearModules + [outputHead] }
+
   /// What the norm of queries normalises at a time: a head, or all heads.
   package var queryNormWidth: Int { family.norms.areHeadwise ? headWidth : headCount * headWidth }
   /// What the norm of keys normalises at a time: a head, or all heads.
@@ -45,6 +53,11 @@ extension ModelConfiguration {
     shapes.append(("model.norm.weight", [width]))
     if !tiesEmbeddings { shapes.append(("lm_head.weight", [vocabularySize, width])) }
     return shapes
+  }
+
+  /// Every tensor that can be trained in full: those of the weight files, and a tied output head apart from the embedding.
+  package var trainableTensors: [(name: String, shape: [Int])] {
+    weightShapes + (tiesEmbeddings ? [("lm_head.weight", [vocabularySize, width])] : [])
   }
 
   /// The number of weights; a tied head counts once.

@@ -82,7 +82,8 @@ package struct CheckpointArtifact: Sendable {
 
   /// The adapter alone, for those who do not train.
   package static func adapter(_ artifact: Artifact, model: ModelConfiguration) throws(Failure) -> Adapter {
-    let adapter = try Adapter(directory: artifact.directory, modules: model.linearModules)
+    let adapter = try Adapter(
+      directory: artifact.directory, modules: model.adaptableModules, tensors: model.trainableTensors)
     try artifact.section.require(facts(adapter), as: Adapter.configurationFile)
     return adapter
   }

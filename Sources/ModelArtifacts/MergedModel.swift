@@ -12,8 +12,12 @@ package struct MergedModel {
   private let weights: WeightFiles
   /// The type to write; nil: each tensor keeps its own.
   private let dtype: DType?
-  /// What will be written, in the order of the base's own files.
+  /// What will be written, in the order of the base's own files; a head that is no longer tied comes last.
   private let tensors: [TensorDescription]
+  /// Whether the base ties its output head to its embedding and the adapter changes one of them, so that they part.
+  private let untiesHead: Bool
+
+  private static let head = "lm_head.weight", embedding = "model.embed_tokens.weight"
 
   package init(base: BaseModel, adapter: Adapter, dtype: DType?) throws(Failure) {
     self.base = base
@@ -23,8 +27,14 @@ package struct MergedModel {
     try weights.check(against: base.configuration)
     // Known harmless extras, such as the rotary buffers of old files, are left behind.
     let names = Set(base.configuration.weightShapes.map(\.name))
-    tensors = weights.descriptions.filter { names.contains($0.name) }
-      .map { TensorDescription(name: $0.name, dtype: dtype ?? $0.dtype, shape: $0.shape) }
+    var tensors = weights.descriptions.filter { names.contains($0.name) }
+    let partings = adapter.layout.trained.contains { [Self.head, Self.embedding].contains($0.name) }
+    untiesHead =
+      base.configuration.tiesEmbeddings && (partings || adapter.layout.modules.contains { $0.isOutputHead })
+    if untiesHead, let embedding = tensors.first(where: { $0.name == Self.embedding }) {
+      tensors.append(TensorDescription(name: Self.head, dtype: embedding.dtype, shape: embedding.shape))
+    }
+    self.tensors = tensors.map { TensorDescription(name: $0.name, dtype: dtype ?? $0.dtype, shape: $0.shape) }
   }
 
   /// The bytes of weights that `write` writes.
@@ -55,10 +65,12 @@ package struct MergedModel {
   }
 
   private func append(_ description: TensorDescription, to file: SafeTensorsWriter) throws(Failure) {
-    let stored = try weights.weight(description.name, shape: description.shape)
+    let source = untiesHead && description.name == Self.head ? Self.embedding : description.name
+    let stored = try weights.weight(source, shape: description.shape)
     let module = adapter.layout.modules.firstIndex { $0.name + ".weight" == description.name }
-    if module == nil, stored.dtype == description.dtype { return try file.append(stored) }
-    let sum = stored.floats()
+    let trained = adapter.trainedValue(of: description.name)
+    if module == nil, trained == nil, stored.dtype == description.dtype { return try file.append(stored) }
+    let sum = trained ?? stored.floats()
     if let module { sum.add(ActiveAdapter.deltaWeight(of: adapter, module: module)) }
     let rounded = Self.rounded(sum, to: description.dtype)
     if let position = rounded.firstNonFinite {
@@ -80,7 +92,7 @@ package struct MergedModel {
     for file in base.artifact.files
     where file.path != WeightFiles.index && !file.path.hasSuffix(".safetensors") {
       let (source, copy) = (try base.artifact.path(of: file.path), try writer.path(for: file.path))
-      if file.path == "config.json", dtype != nil {
+      if file.path == "config.json", dtype != nil || untiesHead {
         try writeConfiguration(from: source, to: copy)
       } else if try Files.copy(source, to: copy) != file.sha256 {
         throw Failure(
@@ -90,14 +102,15 @@ package struct MergedModel {
   }
 
   /// config.json with the type of the weights, under the field that it has: `dtype`, or `torch_dtype` as before
-  /// transformers 5.
+  /// transformers 5; and without ties where the head has parted from the embedding.
   private func writeConfiguration(from source: String, to path: String) throws(Failure) {
     let document = try JSONDocument(try Files.contents(of: source), source: source)
-    guard var object = document.root.objectValue, let name = dtype?.transformersName else {
-      throw document.cursor.failure("expected an object")
-    }
+    guard var object = document.root.objectValue else { throw document.cursor.failure("expected an object") }
     let fields = ["dtype", "torch_dtype"].filter { object[$0] != nil }
-    for field in fields.isEmpty ? ["torch_dtype"] : fields { object[field] = .string(name) }
+    if let name = dtype?.transformersName {
+      for field in fields.isEmpty ? ["torch_dtype"] : fields { object[field] = .string(name) }
+    }
+    if untiesHead { object["tie_word_embeddings"] = false }
     try AtomicFile.write(JSON.object(object).text() + "\n", to: path)
   }
 
@@ -106,7 +119,7 @@ package struct MergedModel {
     [
       "base": .string(base.artifact.digest.hex), "checkpoint": .string(checkpoint.hex),
       "dtype": try dtypeName(),
-      "parameters": .integer(base.configuration.parameterCount),
+      "parameters": .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }),
       "merged_modules": .integer(adapter.layout.modules.count),
       "base_model_id": try base.artifact.section.field("base_model_id").value,
     ]

@@ -40,6 +40,33 @@ extension Tensor {
     unsafe pointer.update(from: other.pointer, count: count)
   }
 
+  /// Copies the elements from `start` on of `other` over this tensor's own.
+  package func copy(from other: Tensor, at start: Int) {
+    precondition(start >= 0 && start + count <= other.count)
+    unsafe pointer.update(from: other.pointer + start, count: count)
+  }
+
+  /// Adds the elements of `other` to this tensor's from `start` on.
+  package func add(_ other: Tensor, at start: Int) {
+    precondition(start >= 0 && start + other.count <= count)
+    unsafe rl_add(other.count, other.pointer, pointer + start)
+  }
+
+  /// Adds each row of `rows` (T, D) to this tensor (D).
+  package func addSum(ofRows rows: Tensor) {
+    precondition(rows.count % count == 0)
+    unsafe rl_add_rows(rows.count / count, count, rows.pointer, pointer)
+  }
+
+  /// Adds row t of `rows` (T, D), times `factor`, to row `ids[t]` of this tensor (V, D): the gradient of the embedding lookup.
+  package func scatterAdd(_ rows: Tensor, ids: [Int32], factor: Float) {
+    let D = shape[1]
+    precondition(rows.count == ids.count * D && ids.allSatisfy { $0 >= 0 && $0 < shape[0] })
+    for (row, id) in ids.enumerated() {
+      unsafe rl_multiply_add(D, factor, rows.pointer + row * D, pointer + Int(id) * D)
+    }
+  }
+
   /// A copy with memory of its own.
   package func duplicate() -> Tensor {
     let copy = Tensor(shape: shape)

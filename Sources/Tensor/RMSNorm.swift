@@ -1,6 +1,6 @@
 import CKernels
 
-/// Root-mean-square normalisation (Zhang & Sennrich 2019) with a frozen weight: `y = x / rms(x) · w`.
+/// Root-mean-square normalisation (Zhang & Sennrich 2019): `y = x / rms(x) · w`.
 package struct RMSNorm: Sendable {
   /// (D)
   package let weight: Tensor
@@ -38,5 +38,12 @@ package struct RMSNorm: Sendable {
         range.count, D, x.pointer + at * D, weight.pointer, rstd.pointer + at, dY.pointer + at * D,
         dX.pointer + at * D)
     }
+  }
+
+  /// Adds the gradient with respect to the weight to `dWeight` (D).
+  package func weightGradient(dY: Tensor, x: Tensor, rstd: Tensor, into dWeight: Tensor, tokens T: Int) {
+    let D = weight.count
+    precondition(x.count >= T * D && dY.count >= T * D && dWeight.count == D && rstd.count >= T)
+    unsafe rl_rms_norm_weight_backward(T, D, x.pointer, rstd.pointer, dY.pointer, dWeight.pointer)
   }
 }

@@ -29,6 +29,19 @@ package struct Rows: Sendable {
     self.keys = tokenKeys
   }
 
+  /// Some of the tokens, each a row of its own that keeps its position and key.
+  package func picking(_ tokens: ArraySlice<Int>) -> Rows {
+    Rows(
+      spans: tokens.indices.map { $0 - tokens.startIndex..<$0 - tokens.startIndex + 1 },
+      positions: tokens.map { positions[$0] }, keys: tokens.map { keys[$0] })
+  }
+
+  private init(spans: [Range<Int>], positions: [UInt32], keys: [UInt32]) {
+    self.spans = spans
+    self.positions = positions
+    self.keys = keys
+  }
+
   /// Tokens in all rows.
   package var tokens: Int { positions.count }
 }

@@ -40,6 +40,14 @@ package struct Tensor: @unchecked Sendable {
     unsafe pointer.update(from: values, count: count)
   }
 
+  /// The same memory in another shape of as many elements.
+  package func reshaped(_ shape: [Int]) -> Tensor { Tensor(sharing: self, shape: shape) }
+
+  private init(sharing other: Tensor, shape: [Int]) {
+    precondition(shape.reduce(1, *) == other.count, "\(other.shape) has no shape \(shape)")
+    (self.shape, count, memory) = (shape, other.count, other.memory)
+  }
+
   /// The first element. Valid as long as a copy of this tensor lives.
   package var pointer: UnsafeMutablePointer<Float> { unsafe memory.floats }
 

@@ -32,6 +32,17 @@ extension StoredTensor {
     return unsafe rl_all_finite_16(range.count, halves, exponent) != 0
   }
 
+  /// The first `width` of every `stride` elements as float32, (count / stride, width).
+  /// - Precondition: the type is float32, float16 or bfloat16.
+  package func floats(first width: Int, ofEvery stride: Int) -> Tensor {
+    precondition(width <= stride && count % stride == 0)
+    let result = Tensor(count / stride, width)
+    Parallel.forEach(count / stride) { row in
+      unsafe widen(row * stride, width, into: result.pointer + row * width)
+    }
+    return result
+  }
+
   /// The whole tensor as float32.
   /// - Precondition: the type is float32, float16 or bfloat16.
   package func floats() -> Tensor {

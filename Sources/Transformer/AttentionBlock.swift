@@ -35,14 +35,14 @@ struct AttentionBlock: Sendable {
   ///   - cache: earlier keys and values of the rows, which the rows' own are added to; nil in training.
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass, cache: KVCache.Layer?) -> (y: Tensor, Activations) {
-    let (y, saved, own) = branch.forward(x) { attend($0, pass: pass, cache: cache) }
+    let (y, saved, own) = branch.forward(x, pass: pass) { attend($0, pass: pass, cache: cache) }
     return (y, Activations(branch: saved, own: own))
   }
 
   private func attend(_ h: Tensor, pass: Pass, cache: KVCache.Layer?) -> (Tensor, Own) {
     let projected = queryKeyValue.forward(h, pass: pass)
-    let (q, queryInput) = queryNorm.forward(projected[0])
-    let (k, keyInput) = keyNorm.forward(projected[1])
+    let (q, queryInput) = queryNorm.forward(projected[0], pass: pass)
+    let (k, keyInput) = keyNorm.forward(projected[1], pass: pass)
     let v = projected[2]
     if let rope {
       pass.ropes[rope].forward(q, heads: attention.heads)
@@ -68,11 +68,11 @@ struct AttentionBlock: Sendable {
     let own = saved.own
     let dAttended = Tensor(shape: own.attended.shape)
     output.backward(
-      dY: branch.outputGradient(d, saved.branch), x: own.attended, into: dAttended, pass: pass)
+      dY: branch.outputGradient(d, saved.branch, pass: pass), x: own.attended, into: dAttended, pass: pass)
     let dProjected = backwardThroughAttention(dAttended, own, pass: pass)
     let dH = inputGradient ? Tensor(shape: d.shape) : nil
-    queryKeyValue.backward(dY: dProjected, x: branch.halfInput(saved.branch), into: dH, pass: pass)
-    if let dH { branch.addInputGradient(dH, saved.branch, to: d) }
+    queryKeyValue.backward(dY: dProjected, x: branch.halfInput(saved.branch, pass: pass), into: dH, pass: pass)
+    if let dH { branch.addInputGradient(dH, saved.branch, to: d, pass: pass) }
   }
 
   /// The gradients of what the projections yielded for queries, keys and values.
@@ -86,7 +86,8 @@ struct AttentionBlock: Sendable {
       pass.ropes[rope].backward(dK, heads: attention.keyValueHeads)
     }
     return [
-      queryNorm.backward(dY: dQ, input: own.queryInput), keyNorm.backward(dY: dK, input: own.keyInput), dV,
+      queryNorm.backward(dY: dQ, input: own.queryInput, pass: pass),
+      keyNorm.backward(dY: dK, input: own.keyInput, pass: pass), dV,
     ]
   }
 

@@ -23,25 +23,25 @@ package final class DecoderModel: Sendable {
     var rotaries: [RotaryParameters] = []
     for case let rotary? in configuration.rotaries where !rotaries.contains(rotary) { rotaries.append(rotary) }
     ropes = rotaries.map { RotaryEmbedding($0) }
-    let linearModules = configuration.linearModules
+    let linearModules = configuration.adaptableModules
     slots = Dictionary(uniqueKeysWithValues: linearModules.enumerated().map { ($1.name, $0) })
     let source = LayerSource(
       configuration: configuration, weights: weights, linearModules: linearModules, slots: slots,
       ropes: configuration.rotaries.map { rotary in rotary.flatMap { rotaries.firstIndex(of: $0) } })
     let matrix = [configuration.vocabularySize, configuration.width]
-    embedding = Weight(try weights.weight("model.embed_tokens.weight", shape: matrix))
+    embedding = Weight(try weights.weight(Self.embeddingName, shape: matrix))
     var layers: [DecoderLayer] = []
     for index in 0..<configuration.layerCount {
       layers.append(try DecoderLayer(source, index: index))
     }
     self.layers = layers
-    linears = layers.flatMap(\.linears)
+    let tied = configuration.tiesEmbeddings ? embedding : nil
     head = PredictionHead(
       norm: try source.norm("model.norm", width: configuration.width),
-      weight: configuration.tiesEmbeddings
-        ? embedding : Weight(try weights.weight("lm_head.weight", shape: matrix)),
+      projection: try source.linear(configuration.outputHead.name, tied: tied),
       scale: Float(1 / configuration.logitDivisor),
       softCap: configuration.logitSoftCap.map { SoftCap(cap: Float($0)) })
+    linears = layers.flatMap(\.linears) + [head.projection]
   }
 
   private func slot(of module: LinearModule) -> Int {
@@ -67,20 +67,35 @@ package final class DecoderModel: Sendable {
         updates[slot(of: module)] = update
       }
     }
-    return Pass(rows: rows, ropes: ropes.map { $0.table(rows) }, updates: updates, dropout: dropout)
+    return Pass(rows: rows, ropes: ropes.map { $0.table(rows) }, updates: updates, copies: adapter?.copies ?? [:],
+      dropout: dropout)
   }
 
-  private func embed(_ tokens: [Int32]) -> Tensor {
+  private static let embeddingName = "model.embed_tokens.weight"
+
+  /// (T, D)
+  private func embed(_ tokens: [Int32], pass: Pass) -> Tensor {
     let x = Tensor(tokens.count, configuration.width)
-    embedding.gather(tokens, into: x)
     let scale = configuration.embeddingScale(weights: embedding.dtype)
+    if let copy = pass.copies[Self.embeddingName] {
+      for (row, id) in tokens.enumerated() { x.copyRows(of: copy.value, Int(id)..<Int(id) + 1, to: row) }
+    } else {
+      embedding.gather(tokens, into: x)
+    }
     if scale != 1 { x.scale(by: scale) }
     return x
   }
 
+  /// Keeps the gradient of a trained embedding.
+  /// - Parameter d: of what `embed` returned, (T, D).
+  private func embedBackward(_ d: Tensor, tokens: [Int32], pass: Pass) {
+    pass.copies[Self.embeddingName]?.gradient?.scatterAdd(
+      d, ids: tokens, factor: configuration.embeddingScale(weights: embedding.dtype))
+  }
+
   /// The hidden states (T, D) after the last layer, before the final norm.
   private func hidden(_ tokens: [Int32], pass: Pass, cache: KVCache? = nil) -> Tensor {
-    var x = embed(tokens)
+    var x = embed(tokens, pass: pass)
     for (index, layer) in layers.enumerated() {
       x = layer.forward(x, pass: pass, cache: cache?.layer(index)).y
     }
@@ -92,7 +107,7 @@ package final class DecoderModel: Sendable {
   /// - Returns: negative log-likelihood (nats) a target, and whether the target had the largest logit.
   package func loss(_ batch: MicroBatch, adapter: ActiveAdapter?) -> (nll: [Float], correct: [Bool]) {
     let pass = pass(batch.rows, adapter: adapter, dropout: nil)
-    return head.loss(hidden(batch.tokens, pass: pass), batch: batch, scale: 0, into: nil)
+    return head.loss(hidden(batch.tokens, pass: pass), batch: batch, pass: pass, gradient: nil)
   }
 
   /// Forward and backward: the loss of every target, with the gradient of `scale` times their sum added to the
@@ -101,8 +116,8 @@ package final class DecoderModel: Sendable {
     _ batch: MicroBatch, adapter: ActiveAdapter, scale: Float, dropout: Dropout?
   ) -> [Float] {
     let pass = pass(batch.rows, adapter: adapter, dropout: dropout)
-    let lowest = pass.updates.firstIndex { $0 != nil }.map { $0 * layers.count / slots.count } ?? layers.count
-    var x = embed(batch.tokens)
+    let lowest = lowestLayer(pass)
+    var x = embed(batch.tokens, pass: pass)
     var saved: [DecoderLayer.Activations] = []
     for (index, layer) in layers.enumerated() {
       let (y, activations) = layer.forward(x, pass: pass)
@@ -110,17 +125,27 @@ package final class DecoderModel: Sendable {
       x = y
     }
     let d = Tensor(shape: x.shape)
-    let nll = head.loss(x, batch: batch, scale: scale, into: d).nll
+    let gradient = PredictionHead.Gradient(scale: scale, dHidden: lowest < layers.count ? d : nil)
+    let nll = head.loss(x, batch: batch, pass: pass, gradient: gradient).nll
     for index in stride(from: layers.count - 1, through: lowest, by: -1) {
-      layers[index].backward(d, saved.removeLast(), pass: pass, inputGradient: index > lowest)
+      layers[index].backward(d, saved.removeLast(), pass: pass, inputGradient: index > lowest || !pass.copies.isEmpty)
     }
+    embedBackward(d, tokens: batch.tokens, pass: pass)
     return nll
+  }
+
+  /// The first layer with something to train; the number of layers when only the head has. Tensors trained in full may lie
+  /// anywhere, from the embedding on.
+  private func lowestLayer(_ pass: Pass) -> Int {
+    guard pass.copies.isEmpty else { return 0 }
+    let slotsPerLayer = (slots.count - 1) / layers.count
+    return pass.updates.firstIndex { $0 != nil }.map { $0 / slotsPerLayer } ?? layers.count
   }
 
   /// Logits of every token, (T, V).
   package func logits(_ batch: MicroBatch, adapter: ActiveAdapter?) -> Tensor {
     let pass = pass(batch.rows, adapter: adapter, dropout: nil)
-    return head.logits(hidden(batch.tokens, pass: pass), tokens: Array(batch.tokens.indices))
+    return head.logits(hidden(batch.tokens, pass: pass), tokens: Array(batch.tokens.indices), pass: pass)
   }
 
   /// Feeds each row's new tokens to the model after those that the cache has seen.
@@ -129,7 +154,7 @@ package final class DecoderModel: Sendable {
     let layout = Rows(lengths: rows.map(\.count), firstPositions: cache.lengths)
     let pass = pass(layout, adapter: adapter, dropout: nil)
     let x = hidden(rows.flatMap { $0 }, pass: pass, cache: cache)
-    return head.logits(x, tokens: layout.spans.map { $0.upperBound - 1 })
+    return head.logits(x, tokens: layout.spans.map { $0.upperBound - 1 }, pass: pass)
   }
 
   /// The tokens of a row that its place in the cache has not seen yet; all of them where rotations follow a row's length and

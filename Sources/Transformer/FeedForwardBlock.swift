@@ -22,7 +22,7 @@ struct FeedForwardBlock: Sendable {
   /// - Parameter x: (T, D)
   /// - Returns: the residual stream, (T, D), and what `backward` needs.
   func forward(_ x: Tensor, pass: Pass) -> (y: Tensor, Activations) {
-    let (y, saved, own) = branch.forward(x) { h in
+    let (y, saved, own) = branch.forward(x, pass: pass) { h in
       let projected = gateUp.forward(h, pass: pass)
       return (down.forward(activated(projected[0], projected[1]), pass: pass), projected)
     }
@@ -36,11 +36,12 @@ struct FeedForwardBlock: Sendable {
   func backward(_ d: Tensor, _ saved: Activations, pass: Pass) {
     let dActivated = Tensor(shape: saved.gate.shape)
     down.backward(
-      dY: branch.outputGradient(d, saved.branch), x: activated(saved.gate, saved.up), into: dActivated, pass: pass)
+      dY: branch.outputGradient(d, saved.branch, pass: pass), x: activated(saved.gate, saved.up), into: dActivated,
+      pass: pass)
     activation.backward(dOut: dActivated, gate: saved.gate, up: saved.up)  // now the gradients of both
     let dH = Tensor(shape: d.shape)
-    gateUp.backward(dY: [saved.gate, saved.up], x: branch.halfInput(saved.branch), into: dH, pass: pass)
-    branch.addInputGradient(dH, saved.branch, to: d)
+    gateUp.backward(dY: [saved.gate, saved.up], x: branch.halfInput(saved.branch, pass: pass), into: dH, pass: pass)
+    branch.addInputGradient(dH, saved.branch, to: d, pass: pass)
   }
 
   private func activated(_ gate: Tensor, _ up: Tensor) -> Tensor {

@@ -11,10 +11,11 @@ struct LayerSource {
   /// For each layer the table of a pass that rotates its queries and keys.
   let ropes: [Int?]
 
-  func norm(_ name: String, width: Int) throws(Failure) -> RMSNorm {
+  func norm(_ name: String, width: Int) throws(Failure) -> Norm {
     let weight = try weights.weight(name + ".weight", shape: [width]).floats()
-    if configuration.family.norms.addsOne { weight.add(1) }
-    return RMSNorm(weight: weight, epsilon: Float(configuration.normEpsilon))
+    return Norm(
+      name: name, weight: weight, addsOne: configuration.family.norms.addsOne,
+      epsilon: Float(configuration.normEpsilon))
   }
 
   func branch(_ prefix: String, input: String?, output: String?) throws(Failure) -> ResidualBranch {
@@ -36,13 +37,18 @@ struct LayerSource {
     return Projections(linears: linears)
   }
 
-  func linear(_ name: String) throws(Failure) -> Linear {
+  /// - Parameter tied: the layer's weight where it has no tensor of its own.
+  func linear(_ name: String, tied: Weight? = nil) throws(Failure) -> Linear {
     guard let slot = slots[name] else { preconditionFailure("no linear layer '\(name)'") }
     let layer = linearModules[slot]
-    let shape = [layer.outFeatures, layer.inFeatures]
+    let weight: Weight
+    if let tied {
+      weight = tied
+    } else {
+      weight = Weight(try weights.weight(name + ".weight", shape: [layer.outFeatures, layer.inFeatures]))
+    }
     return Linear(
-      slot: slot, weight: Weight(try weights.weight(name + ".weight", shape: shape)),
-      parts: layer.parts,
+      slot: slot, name: name, weight: weight, parts: layer.parts,
       bias: layer.hasBias ? try weights.weight(name + ".bias", shape: [layer.outFeatures]).floats() : nil)
   }
 }

@@ -8,11 +8,18 @@ struct Pass: Sendable {
   let ropes: [RotaryEmbedding.Table]
   /// The adapter's update of each linear layer, by `Linear.slot`.
   let updates: [LinearUpdate?]
+  /// What an adapter puts in the place of the model's own tensors, by name.
+  let copies: [String: TrainedCopy]
   /// Nil outside training.
   let dropout: Dropout?
+
+  /// The same for some of the tokens alone.
+  func picking(_ tokens: ArraySlice<Int>) -> Pass {
+    Pass(rows: rows.picking(tokens), ropes: [], updates: updates, copies: copies, dropout: dropout)
+  }
 }
 
-/// A linear layer: a frozen weight, perhaps a bias, and whatever the adapter adds.
+/// A linear layer: a frozen weight, perhaps a bias, and whatever the adapter adds or puts in their place.
 struct Linear: Sendable {
   /// Where the layer stands among all linear layers of the model.
   let slot: Int
@@ -21,36 +28,58 @@ struct Linear: Sendable {
   let parts: [Int]
   /// (out)
   let bias: Tensor?
+  private let weightName, biasName: String
+
+  /// - Parameter name: the module's.
+  init(slot: Int, name: String, weight: Weight, parts: [Int], bias: Tensor?) {
+    self.slot = slot
+    self.weight = weight
+    self.parts = parts
+    self.bias = bias
+    (weightName, biasName) = (name + ".weight", name + ".bias")
+  }
 
   /// - Parameter x: (T, in)
   /// - Returns: (T, out)
   func forward(_ x: Tensor, pass: Pass) -> Tensor {
     let T = pass.rows.tokens
     let y = Tensor(T, weight.rows)
-    if let update = pass.updates[slot] {
+    if let copy = pass.copies[weightName] {
+      MatMul.multiply(Matrix(x, rows: T, columns: weight.columns), Matrix(copy.value).transposed, into: Matrix(y))
+    } else if let update = pass.updates[slot] {
       update.forward(x, through: weight, into: y, rows: pass.rows, dropout: pass.dropout)
     } else {
       weight.forward(x, into: y, tokens: T)
     }
-    if let bias { y.add(bias: bias, tokens: T) }
+    if let bias = pass.copies[biasName]?.value ?? bias { y.add(bias: bias, tokens: T) }
     return y
   }
 
-  /// Adds the gradient with respect to `x` to `dX`, and keeps that of the adapter's parameters.
+  /// Adds the gradient with respect to `x` to `dX`, and keeps that of what is trained.
   /// - Parameters:
   ///   - dY: (T, out)
   ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
   ///   - dX: (T, in), or nil when nothing below needs it.
   func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, pass: Pass) {
-    if let update = pass.updates[slot] {
+    pass.copies[biasName]?.gradient?.addSum(ofRows: dY)
+    if let copy = pass.copies[weightName] {
+      backward(dY: dY, x: x(), into: dX, through: copy)
+    } else if let update = pass.updates[slot] {
       update.backward(dY: dY, x: x(), through: weight, into: dX, rows: pass.rows, dropout: pass.dropout)
     } else if let dX {
       weight.backward(dY, into: dX, tokens: pass.rows.tokens)
     }
   }
 
+  private func backward(dY: Tensor, x: Tensor, into dX: Tensor?, through copy: TrainedCopy) {
+    if let gradient = copy.gradient {
+      MatMul.multiply(Matrix(dY).transposed, Matrix(x), into: Matrix(gradient), beta: 1)
+    }
+    if let dX { MatMul.multiply(Matrix(dY), Matrix(copy.value), into: Matrix(dX), beta: 1) }
+  }
+
   /// Whether a backward pass has anything to do here.
   func needsBackward(inputGradient: Bool, pass: Pass) -> Bool {
-    inputGradient || pass.updates[slot] != nil
+    inputGradient || pass.updates[slot] != nil || pass.copies[weightName] != nil || pass.copies[biasName] != nil
   }
 }

@@ -2,9 +2,9 @@ import Tensor
 
 /// The final norm and the projection to the vocabulary, applied only where something is predicted.
 struct PredictionHead: Sendable {
-  let norm: RMSNorm
-  /// (V, D); the embedding itself when the two are tied.
-  let weight: Weight
+  let norm: Norm
+  /// Its weight (V, D) is the embedding itself when the two are tied.
+  let projection: Linear
   /// What the products with the weight are multiplied with.
   let scale: Float
   /// Keeps the logits within bounds.
@@ -16,51 +16,69 @@ struct PredictionHead: Sendable {
   /// Logits of some tokens.
   /// - Parameter hidden: (T, D)
   /// - Returns: (tokens.count, V)
-  func logits(_ hidden: Tensor, tokens: [Int]) -> Tensor {
-    let h = norm.forward(gather(hidden, tokens[...])).y
-    return project(h)
+  func logits(_ hidden: Tensor, tokens: [Int], pass: Pass) -> Tensor {
+    let pass = pass.picking(tokens[...])
+    return project(norm.forward(gather(hidden, tokens[...]), pass: pass).y, pass: pass)
   }
 
   /// - Parameter h: normalised, (rows, D)
   /// - Returns: (rows, V)
-  private func project(_ h: Tensor) -> Tensor {
-    let logits = Tensor(h.shape[0], weight.rows)
-    weight.forward(h, into: logits, tokens: h.shape[0])
+  private func project(_ h: Tensor, pass: Pass) -> Tensor {
+    let logits = projection.forward(h, pass: pass)
     if scale != 1 { logits.scale(by: scale) }
     softCap?.forward(logits)
     return logits
   }
 
-  /// The loss of every prediction, and the gradient of `scale` times their sum.
-  /// - Parameters:
-  ///   - hidden: (T, D)
-  ///   - dHidden: (T, D), zeros before; nil when no gradient is wanted.
+  /// What a backward pass is to leave behind.
+  struct Gradient {
+    /// Of this times the sum of all losses.
+    let scale: Float
+    /// With respect to the hidden states, (T, D), zeros before; nil when nothing below needs it.
+    let dHidden: Tensor?
+  }
+
+  /// The loss of every prediction, and its gradient where one is wanted.
+  /// - Parameter hidden: (T, D)
   func loss(
-    _ hidden: Tensor, batch: MicroBatch, scale: Float, into dHidden: Tensor?
+    _ hidden: Tensor, batch: MicroBatch, pass: Pass, gradient: Gradient?
   ) -> (nll: [Float], correct: [Bool]) {
     var nll: [Float] = []
     var correct: [Bool] = []
-    let size = max(1, min(256, Self.chunkFloats / weight.rows))
+    let size = max(1, min(256, Self.chunkFloats / projection.weight.rows))
     for start in stride(from: 0, to: batch.targets.count, by: size) {
-      let range = start..<min(start + size, batch.targets.count)
-      let (h, input) = norm.forward(gather(hidden, batch.predictors[range]))
-      let logits = project(h)
-      let capped = dHidden == nil || softCap == nil ? nil : logits.duplicate()
-      let result = CrossEntropy.forwardBackward(logits: logits, targets: batch.targets[range], weight: scale)
+      let range = start..<min(start + size, batch.targets.count), tokens = batch.predictors[range]
+      let part = pass.picking(tokens)
+      let (h, input) = norm.forward(gather(hidden, tokens), pass: part)
+      let logits = project(h, pass: part)
+      let capped = gradient == nil || softCap == nil ? nil : logits.duplicate()
+      let result = CrossEntropy.forwardBackward(
+        logits: logits, targets: batch.targets[range], weight: gradient?.scale ?? 0)
       nll += result.nll
       correct += result.correct
-      if let dHidden {
+      if let gradient {
         if let softCap, let capped { softCap.backward(logits, capped: capped) }
-        if self.scale != 1 { logits.scale(by: self.scale) }
-        let dH = Tensor(shape: h.shape), d = Tensor(shape: h.shape)
-        weight.backward(logits, into: dH, tokens: range.count)
-        norm.backward(dY: dH, input: input, into: d)
-        for (row, token) in batch.predictors[range].enumerated() {
-          dHidden.copyRows(of: d, row..<row + 1, to: token)
-        }
+        backward(dLogits: logits, h: h, input: input, tokens: tokens, pass: part, into: gradient.dHidden)
       }
     }
     return (nll, correct)
+  }
+
+  /// - Parameters:
+  ///   - dLogits: before the cap, (rows, V); overwritten.
+  ///   - h, input: what the norm returned, (rows, D), and kept.
+  ///   - tokens: where the rows stand among all tokens.
+  private func backward(
+    dLogits: Tensor, h: Tensor, input: NormInput, tokens: ArraySlice<Int>, pass: Pass, into dHidden: Tensor?
+  ) {
+    guard projection.needsBackward(inputGradient: dHidden != nil, pass: pass) else { return }
+    if scale != 1 { dLogits.scale(by: scale) }
+    let dH = dHidden.map { _ in Tensor(shape: h.shape) }
+    projection.backward(dY: dLogits, x: h, into: dH, pass: pass)
+    guard let dHidden, let dH else { return }
+    let d = Tensor(shape: h.shape)
+    norm.backward(dY: dH, input: input, into: d, pass: pass)
+    for (row, token) in tokens.enumerated() { dHidden.copyRows(of: d, row..<row + 1, to: token) }
   }
 
   private func gather(_ hidden: Tensor, _ tokens: ArraySlice<Int>) -> Tensor {

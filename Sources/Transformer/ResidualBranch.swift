@@ -19,10 +19,12 @@ struct ResidualBranch: Sendable {
   /// - Parameters:
   ///   - x: (T, D)
   ///   - half: f, with what it keeps for its own backward pass.
-  func forward<Kept>(_ x: Tensor, _ half: (Tensor) -> (Tensor, Kept)) -> (y: Tensor, Activations, Kept) {
-    let (h, input) = inputNorm.forward(x)
+  func forward<Kept>(
+    _ x: Tensor, pass: Pass, _ half: (Tensor) -> (Tensor, Kept)
+  ) -> (y: Tensor, Activations, Kept) {
+    let (h, input) = inputNorm.forward(x, pass: pass)
     let (result, kept) = half(h)
-    let (y, output) = outputNorm.forward(result)
+    let (y, output) = outputNorm.forward(result, pass: pass)
     if scale != 1 { y.scale(by: scale) }
     y.add(x)
     return (y, Activations(x: x, input: input, output: output), kept)
@@ -30,21 +32,23 @@ struct ResidualBranch: Sendable {
 
   /// The gradient of what f returned.
   /// - Parameter d: of y, (T, D); left as it is.
-  func outputGradient(_ d: Tensor, _ saved: Activations) -> Tensor {
-    guard scale != 1 else { return outputNorm.backward(dY: d, input: saved.output) }
+  func outputGradient(_ d: Tensor, _ saved: Activations, pass: Pass) -> Tensor {
+    guard scale != 1 else { return outputNorm.backward(dY: d, input: saved.output, pass: pass) }
     let scaled = d.duplicate()
     scaled.scale(by: scale)
-    return outputNorm.backward(dY: scaled, input: saved.output)
+    return outputNorm.backward(dY: scaled, input: saved.output, pass: pass)
   }
 
   /// What f was given.
-  func halfInput(_ saved: Activations) -> Recomputed<Tensor> { Recomputed { inputNorm.forward(saved.x).y } }
+  func halfInput(_ saved: Activations, pass: Pass) -> Recomputed<Tensor> {
+    Recomputed { inputNorm.forward(saved.x, pass: pass).y }
+  }
 
   /// Turns the gradient of y into that of x, in place.
   /// - Parameter dH: of what f was given, (T, D).
-  func addInputGradient(_ dH: Tensor, _ saved: Activations, to d: Tensor) {
+  func addInputGradient(_ dH: Tensor, _ saved: Activations, to d: Tensor, pass: Pass) {
     if let norm = inputNorm.norm, let input = saved.input {
-      norm.backward(dY: dH, input: input, into: d)
+      norm.backward(dY: dH, input: input, into: d, pass: pass)
     } else {
       d.add(dH)
     }

@@ -42,7 +42,7 @@ struct StepBenchmark: ParsableCommand {
     let window = batchSize * gradientAccumulationSteps
     let rowLengths = try self.rowLengths(count: window * (steps + 1))
     let adapter = try Adapter(
-      configuration: adapterConfiguration(), modules: model.configuration.linearModules, seed: 0)
+      configuration: adapterConfiguration(), modules: model.configuration.adaptableModules, seed: 0)
     let watch = PeakMemory()
     let trainer = Trainer(
       model: try DecoderModel(model.configuration, weights: model.weights()), rows: try model.rows(lengths: rowLengths),

@@ -14,7 +14,8 @@ import Training
     parameters: [
       .result("rank"), .result("alpha"), .result("dropout"), .result("target-modules", .list),
       .result("layers-to-transform", .list), .result("use-lora"), .result("use-rslora"), .result("sparse"),
-      .result("very-sparse"), .result("projection-prng-key"), .result("seed"), .result("from-adapter", .path),
+      .result("layers-pattern", .list), .result("bias"), .result("modules-to-save", .list), .result("very-sparse"),
+      .result("projection-prng-key"), .result("seed"), .result("from-adapter", .path),
     ],
     abstract: "Make a new adapter for a base: the checkpoint from which training starts.",
     discussion: """
@@ -44,13 +45,30 @@ import Training
     name: [.long, .customLong("randlora-target-modules"), .customLong("lora-target-modules")],
     help: """
       The linear layers to adapt: names with commas between them, a regular expression for whole names, or \
-      'all-linear'.
+      'all-linear', which leaves out lm_head.
       """)
   var targetModules = "k_proj,v_proj"
 
   @Option(
     help: "The numbers of the decoder layers to adapt, from 0, with commas between them. Without it: all.")
   var layersToTransform: String?
+
+  @Option(
+    help: "What the list of decoder layers is called in the modules' names, with --layers-to-transform; commas between several.")
+  var layersPattern: String?
+
+  @Option(
+    help: """
+      Which biases are trained too: none, all, or those of the adapted layers (lora_only, randlora_only).
+      """)
+  var bias = "none"
+
+  @Option(
+    help: """
+      Modules to train in full, such as embed_tokens, lm_head or norm: the ends of their names, with commas between them. \
+      Checkpoints hold whole copies of them.
+      """)
+  var modulesToSave: String?
 
   @Flag(help: "Make a LoRA adapter.")
   var useLora = false
@@ -93,29 +111,49 @@ import Training
 
   func execute(_ stage: Stage) throws {
     let base = try BaseModel(try stage.input("base"))
-    let (model, modules) = (base.configuration, base.configuration.linearModules)
+    let model = base.configuration
+    let (modules, tensors) = (model.adaptableModules, model.trainableTensors)
     let adapter =
-      try fromAdapter.map { try Adapter(directory: $0, modules: modules) }
-      ?? Adapter(configuration: configuration(), modules: modules, seed: seed)
+      try fromAdapter.map { try Adapter(directory: $0, modules: modules, tensors: tensors) }
+      ?? Adapter(
+        configuration: configuration(), modules: modules, tensors: tensors, weights: base.weights(), seed: seed)
+    if let fromAdapter { try adapter.checkHeadCopy(directory: fromAdapter, against: base.weights()) }
     let checkpoint = CheckpointArtifact(
       state: TrainingState(adapter: adapter), base: base.artifact.digest, dataset: nil, recipe: [:],
       seed: seed)
     let writer = try stage.writer()
     try stage.publish(writer, section: try checkpoint.write(into: writer)) { directory throws(Failure) in
-      _ = try Adapter(directory: directory, modules: modules)
+      _ = try Adapter(directory: directory, modules: modules, tensors: tensors)
     }
     stage.console.table(summary(of: adapter, model))
+    let bytes = BasesShape(modules: adapter.layout.modules, rank: adapter.layout.rank).bytesB
+    if adapter.configuration.method == .randlora, bytes.used < bytes.all {
+      stage.console.warn(
+        "the targets differ in shape: PEFT keeps \(NumberText.bytes(bytes.all)) of random bases for them, of which "
+          + "\(NumberText.bytes(bytes.used)) are ever used; only these are kept here, exports hold all")
+    }
   }
 
   private func configuration() throws(Failure) -> AdapterConfiguration {
     guard !(sparse && verySparse) else {
       throw Failure(.usage, "--sparse and --very-sparse exclude each other", hint: "choose one")
     }
+    let method: AdapterMethod = useLora ? .lora : .randlora
+    guard let biases = TrainedBiases.allCases.first(where: { $0.peftName(method) == bias }) else {
+      let known = TrainedBiases.allCases.map { $0.peftName(method) }.joined(separator: ", ")
+      throw Failure(.usage, "--bias: '\(bias)' is not known", hint: "write one of \(known)")
+    }
     return try AdapterConfiguration(
-      method: useLora ? .lora : .randlora, rank: rank, alpha: alpha ?? 0, dropout: dropout,
+      method: method, rank: rank, alpha: alpha ?? 0, dropout: dropout,
       targetModules: TargetModules(argument: targetModules), layersToTransform: layers(),
+      layersPattern: Self.names(layersPattern),
       projectionPRNGKey: projectionPRNGKey, sparsity: verySparse ? .verySparse : sparse ? .sparse : .dense,
-      useRSLoRA: useRslora)
+      useRSLoRA: useRslora, bias: biases, modulesToSave: Self.names(modulesToSave))
+  }
+
+  /// The names in a list with commas.
+  private static func names(_ list: String?) -> [String] {
+    (list ?? "").split(separator: ",").map { $0.filter { $0 != " " } }
   }
 
   private func layers() throws(Failure) -> [Int]? {
@@ -140,6 +178,9 @@ import Training
       "scaling", "\(NumberText.plain(configuration.scaling)) (alpha \(NumberText.plain(configuration.alpha)))"
     )
     table.add("adapted layers", NumberText.count(adapter.layout.modules.count))
+    if !adapter.layout.trained.isEmpty {
+      table.add("tensors trained in full", NumberText.count(adapter.layout.trained.count))
+    }
     table.add(
       "trainable parameters",
       "\(NumberText.count(adapter.layout.count)), \(share) % of \(NumberText.count(all))")

@@ -103,7 +103,7 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
 
 @Test func refusesUnsupportedFeaturesByTheFieldsName() throws {
   let features: [(String, JSON)] = [
-    ("use_dora", true), ("bias", "all"), ("modules_to_save", ["lm_head"]), ("rank_pattern", ["k_proj": 8]),
+    ("use_dora", true), ("rank_pattern", ["k_proj": 8]),
     ("alpha_pattern", ["k_proj": 8]), ("fan_in_fan_out", true), ("layer_replication", [[0, 1]]),
     ("lora_bias", true),
     ("exclude_modules", "lm_head"), ("target_parameters", ["x"]), ("trainable_token_indices", [1]),

@@ -16,6 +16,9 @@ import Testing
     let dX = Tensor(3, 21)
     norm.backward(dY: d, x: x, rstd: rstd, into: dX, tokens: 3)
     expectGradient(dX, of: y, weights: d, at: x)
+    let dWeight = Tensor(21)
+    norm.weightGradient(dY: d, x: x, rstd: rstd, into: dWeight, tokens: 3)
+    expectGradient(dWeight, of: y, weights: d, at: norm.weight)
   }
 
   @Test(arguments: [GatedActivation.silu, .geluTanh]) func gatedActivation(activation: GatedActivation) {
@@ -126,6 +129,23 @@ import Testing
       lastQuery, segments: [.init(queries: 0..<1, keys: k, values: v, keyOffset: 0, keyCount: 6)], into: last,
       lse: Tensor(2, 1))
     #expect(difference(last, Tensor(Array(whole.array[40...]), shape: [1, 8])) < 1e-6)
+  }
+
+  @Test func biasAndEmbedding() {
+    let bias = random(5, seed: 30), matrix = random(4, 5, seed: 31), d = random(3, 5, seed: 32)
+    let ids: [Int32] = [2, 0, 2]
+    func y() -> Tensor {
+      let y = Tensor(3, 5)
+      for (row, id) in ids.enumerated() { y.copyRows(of: matrix, Int(id)..<Int(id) + 1, to: row) }
+      y.scale(by: 3)
+      y.add(bias: bias, tokens: 3)
+      return y
+    }
+    let dBias = Tensor(5), dMatrix = Tensor(4, 5)
+    dBias.addSum(ofRows: d)
+    dMatrix.scatterAdd(d, ids: ids, factor: 3)
+    expectGradient(dBias, of: y, weights: d, at: bias)
+    expectGradient(dMatrix, of: y, weights: d, at: matrix)
   }
 
   @Test func crossEntropy() {

@@ -12,8 +12,8 @@ package struct FamilyCase: CustomTestStringConvertible, Sendable {
   package init(_ name: String) { self.name = name }
 
   package static let all = [
-    "gemma2", "gemma3", "granite", "llama-dynamic", "llama-linear", "llama-yarn", "olmo2", "phi3-longrope",
-    "phi3-partial", "qwen2-window", "qwen3-yarn", "smollm3", "smollm3-window",
+    "gemma2", "gemma2-head", "gemma3", "granite", "granite-saved", "llama-dynamic", "llama-linear", "llama-yarn", "olmo2", "phi3-longrope",
+    "phi3-partial", "qwen2-head", "qwen2-window", "qwen3-yarn", "smollm3", "smollm3-window",
   ].map(FamilyCase.init)
 
   /// The folders of its adapters.
@@ -26,7 +26,8 @@ package struct FamilyCase: CustomTestStringConvertible, Sendable {
   }
 
   package func adapter(_ folder: String) throws -> Adapter {
-    try Adapter(directory: path(folder), modules: configuration().linearModules)
+    let model = try configuration()
+    return try Adapter(directory: path(folder), modules: model.adaptableModules, tensors: model.trainableTensors)
   }
 
   package func tensors() throws -> SafeTensors { try SafeTensors(path("tensors.safetensors")) }

@@ -34,7 +34,7 @@ package struct PEFTCase: CustomTestStringConvertible, Sendable {
 
   /// The adapter in `adapter_init`, `adapter_trained` or another folder of the case.
   package func adapter(_ folder: String) throws -> Adapter {
-    try Adapter(directory: path(folder), modules: configuration().linearModules)
+    try Adapter(directory: path(folder), modules: configuration().adaptableModules)
   }
 
   package func tensors() throws -> SafeTensors { try SafeTensors(path("tensors.safetensors")) }

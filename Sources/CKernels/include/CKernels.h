@@ -27,6 +27,7 @@ void rl_add(size_t n, const float *x, float *y);                    // y += x
 void rl_multiply_add(size_t n, float a, const float *x, float *y);  // y += a * x
 void rl_scale(size_t n, float a, float *y);                         // y *= a
 void rl_add_bias(size_t T, size_t D, const float *bias, float *y);  // y (T, D) += bias (D)
+void rl_add_rows(size_t T, size_t D, const float *x, float *y);     // y (D) += every row of x (T, D)
 // out = silu(gate) * up
 void rl_swiglu(size_t n, const float *gate, const float *up, float *out);
 // d_gate, d_up from d_out; d_gate and d_up may be the memory of gate and up.
@@ -51,6 +52,8 @@ void rl_rms_norm(size_t T, size_t D, float eps, const float *x, const float *wei
 // d_x += the gradient through the norm.
 void rl_rms_norm_backward(size_t T, size_t D, const float *x, const float *weight, const float *rstd,
                           const float *d_y, float *d_x);
+// d_weight (D) += the gradient of the weight.
+void rl_rms_norm_weight_backward(size_t T, size_t D, const float *x, const float *rstd, const float *d_y, float *d_weight);
 
 // rope.c: rotates the two halves of the first w entries of each head of x (T, H, d) by the angles of its token, w <= d;
 // cosine, sine (T, w/2). direction is +1 forward, -1 backward.

@@ -61,11 +61,33 @@ CASES = {
         mscale=0.7, mscale_all_dim=0.4, truncate=False)), [5, 33]),
     "qwen2-window": ("qwen2", dict(num_hidden_layers=3, use_sliding_window=True, sliding_window=6, max_window_layers=1), [5, 21]),
 }
-ADAPTERS = {
-    "randlora": RandLoraConfig(r=3, randlora_alpha=6, target_modules="all-linear", projection_prng_key=17, save_projection=False,
-                               task_type="CAUSAL_LM"),
-    "lora": LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", task_type="CAUSAL_LM"),
+
+
+def randlora(**settings):
+    return RandLoraConfig(r=3, randlora_alpha=6, projection_prng_key=17, save_projection=False, task_type="CAUSAL_LM", **settings)
+
+
+def lora(**settings):
+    return LoraConfig(r=2, lora_alpha=4, task_type="CAUSAL_LM", **settings)
+
+
+ADAPTERS = dict(randlora=randlora(target_modules="all-linear"), lora=lora(target_modules="all-linear"))
+# What is adapted or trained beside the linear layers of the decoder.
+OPTIONS = {
+    "qwen2-head": ("qwen2", dict(num_hidden_layers=2, tie_word_embeddings=True), [5, 1, 14],
+                   dict(randlora=randlora(target_modules=["v_proj", "lm_head"], bias="randlora_only"),
+                        lora=lora(target_modules=["q_proj", "o_proj", "lm_head"], bias="lora_only"))),
+    "gemma2-head": ("gemma2", dict(num_hidden_layers=2, head_dim=8, query_pre_attn_scalar=12, sliding_window=6,
+                                   attn_logit_softcapping=2.0, final_logit_softcapping=1.5), [5, 14],
+                    dict(randlora=randlora(target_modules=["lm_head"]),
+                         lora=lora(target_modules=["down_proj"], modules_to_save=["embed_tokens", "norm"]))),
+    "granite-saved": ("granite", dict(num_hidden_layers=2, embedding_multiplier=6.0, residual_multiplier=0.4, attention_multiplier=0.2,
+                                      logits_scaling=3.0, mlp_bias=True, attention_bias=True), [5, 14],
+                      dict(randlora=randlora(target_modules=["k_proj"], modules_to_save=["lm_head"], bias="all"),
+                           lora=lora(target_modules=["up_proj"], modules_to_save=["embed_tokens", "o_proj"]))),
 }
+
+CASES = {name: (*case, ADAPTERS) for name, case in CASES.items()} | OPTIONS
 
 
 def fresh(model):
@@ -90,7 +112,7 @@ def loss(parts, rows):
 
 
 def run(name, out):
-    kind, changes, lengths = CASES[name]
+    kind, changes, lengths, adapters = CASES[name]
     torch.manual_seed(sum(map(ord, name)))
     config = AutoConfig.for_model(kind, **(SMALL | changes))
     config._attn_implementation = "eager"
@@ -105,16 +127,19 @@ def run(name, out):
     with torch.no_grad():
         tensors = {"ids": torch.cat(rows), "lengths": torch.tensor(lengths), "logits.base": torch.cat(logits(base, rows))}
     losses = {}
-    for method, settings in ADAPTERS.items():
+    for method, settings in adapters.items():
         model = get_peft_model(copy.deepcopy(base), copy.deepcopy(settings)).eval()
         params = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        for n, p in params.items(): p.data = torch.randn_like(p) * (0.3 if method == "lora" else 0.25)
+        for n, p in params.items():
+            own = "lora_" in n  # an adapter's, not a copy of the model's
+            p.data = (0 if own else p.data) + torch.randn_like(p) * (0.3 if method == "lora" else 0.25)
         parts = logits(model, rows)
         value = loss(parts, rows)
         value.backward()
         losses[method] = value.item()
         tensors[f"logits.{method}"] = torch.cat(parts).detach()
-        for n, p in params.items(): tensors[f"grad.{method}.{n.replace('.default', '')}"] = p.grad
+        for n, p in params.items():
+            tensors[f"grad.{method}.{n.replace('.modules_to_save', '').replace('.default', '')}"] = p.grad
         kept = {k: v for k, v in model.state_dict().items() if "randlora_A" not in k and "randlora_B" not in k}
         model.save_pretrained(folder / method, state_dict=kept)
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "tensors.safetensors")
