@@ -123,8 +123,8 @@ import Testing
   }
   #expect(plan(.init()).removals.isEmpty)
   #expect(plan(.init(bytes: 0)).kept.isEmpty)
-  #expect(plan(.init(age: 60)).removals.isEmpty)
-  let later = plan(.init(age: 60), now: Date(timeIntervalSinceNow: 100))
+  #expect(plan(.init(age: 36_000)).removals.isEmpty)
+  let later = plan(.init(age: 36_000), now: Date(timeIntervalSinceNow: 72_000))
   #expect(later.removals.count == 7)
   #expect(later.removals.allSatisfy { $0.reason == .age })
   let entries = StoreContents(store).entries
