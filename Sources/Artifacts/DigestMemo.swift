@@ -18,7 +18,7 @@ package final class DigestMemo: Sendable {
 
   /// A file that was changed this short a time (in nanoseconds) before it was read could change again without
   /// a new time stamp on a coarse file system; such an entry is not recorded (as git's index has it).
-  private static let racyInterval = 2_000_000_000
+  static let racyInterval = 2_000_000_000
   /// Beyond this many bytes the memo starts afresh.
   private static let fileLimit = 4 << 20
 
@@ -81,7 +81,7 @@ package final class DigestMemo: Sendable {
 extension DigestMemo {
   private func recall(_ identity: FileIdentity) -> Digest? {
     let line = lines.withLock { lines in
-      let loaded = lines ?? load()
+      let loaded = lines ?? Witness.unseen(load)
       lines = loaded
       return loaded[identity.text]
     }
@@ -92,7 +92,11 @@ extension DigestMemo {
 
   private func record(_ digest: Digest, for identity: FileIdentity) {
     let line = Self.line(identity, digest)
-    lines.withLock { lines in lines = (lines ?? load()).merging([identity.text: line]) { $1 } }
+    lines.withLock { lines in lines = (lines ?? Witness.unseen(load)).merging([identity.text: line]) { $1 } }
+    Witness.unseen { write(line) }
+  }
+
+  private func write(_ line: String) {
     guard let file, (try? Files.makeDirectories(Files.parent(of: file))) != nil else { return }
     // One write adds the line whole; the line break before it ends what a killed writer may have left.
     try? OpenFile(appending: file).write(Array("\n\(line)\n".utf8))

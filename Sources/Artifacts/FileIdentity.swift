@@ -45,8 +45,10 @@ package enum FileStatus {
     let result = unsafe followingLinks ? stat(path, &status) : lstat(path, &status)
     if result == 0 {
       self.init(status)
+      Witness.current?.note(path, self)
     } else if [ENOENT, ENOTDIR, ELOOP].contains(errno) {
       self = .missing
+      Witness.current?.note(path, self)
     } else {
       throw Failure(errno == EACCES ? .missingInput : .io, "cannot look at \(path): \(errorText())")
     }
@@ -59,6 +61,7 @@ package enum FileStatus {
       throw Failure(.io, "cannot look at \(path): \(errorText())")
     }
     self.init(status)
+    Witness.current?.note(path, self)
   }
 
   private init(_ status: stat) {

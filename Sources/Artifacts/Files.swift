@@ -56,6 +56,7 @@ package enum Files {
 
   /// The names in a directory, sorted by bytes.
   package static func names(in directory: String) throws(Failure) -> [String] {
+    _ = try? FileStatus(directory, followingLinks: true)  // a name that comes or goes changes its identity
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
       throw Failure(.missingInput, "cannot read the directory \(directory)")
     }

@@ -53,6 +53,8 @@ package struct RunSummary: Sendable {
   /// How many actions ran, or would run.
   package var ran = 0
   package var reused = 0
+  /// Whether the next run would be told nothing else: known results were found, and nothing more was to say.
+  package var isQuiet = false
   /// 0, or the exit code of the first stage that failed, or 75 after an interruption.
   package var exitCode: Int32 = 0
 }
@@ -77,6 +79,8 @@ package final class Build: Sendable {
     /// Keys that were forced and done in this run.
     var redone: Set<Digest> = []
     var declarations: [StageDeclaration] = []
+    /// Whether anything happened besides known results being found.
+    var hasSpoken = false
     var estimate: RunEstimate?
     /// Stages of which something came, or nothing ever will.
     var ended: Set<String> = []
@@ -102,7 +106,7 @@ package final class Build: Sendable {
     state.withLock { $0.declarations = declarations }
     let use = try await use()
     defer { withExtendedLifetime(use) {} }
-    if !options.dryRun, !store.isReadOnly { store.sweep() }
+    if !options.dryRun, !store.isReadOnly { Witness.unseen { store.sweep() } }
     var tasks: [String: Task<ActionOutcome, Never>] = [:]
     for stage in stages {
       let inputs = stage.declaration.predecessors.compactMap { name in tasks[name].map { (name, $0) } }
@@ -126,7 +130,7 @@ package final class Build: Sendable {
   private func use() async throws(Failure) -> StoreUse? {
     if options.dryRun || store.isReadOnly { return nil }
     while true {
-      if let use = try store.share() { return use }
+      if let use = try Witness.unseen({ () throws(Failure) in try store.share() }) { return use }
       guard options.waits else {
         throw Failure(.busy, "'randlora gc' is at work in the store \(store.root)", hint: "run again when it is done")
       }
@@ -148,6 +152,7 @@ package final class Build: Sendable {
       summary.evaluations += alongTheWay.sorted { ($0.label.step ?? 0) < ($1.label.step ?? 0) }
     }
     (summary.ran, summary.reused) = (state.ran, state.reused)
+    summary.isQuiet = !state.hasSpoken && !state.hasFailed && state.stopRequests == 0
     let stopped = state.stopRequests > 0 ? Failure.Kind.interrupted.rawValue : 0
     summary.exitCode = state.exitCode != 0 ? state.exitCode : stopped
     return summary
@@ -206,8 +211,10 @@ package final class Build: Sendable {
     state.withLock { state in
       switch event {
       case .reused: state.reused += 1
-      case .wouldRun, .finished: state.ran += 1
-      default: break
+      case .wouldRun, .finished:
+        state.ran += 1
+        state.hasSpoken = true
+      default: state.hasSpoken = true
       }
     }
     report(event)

@@ -31,13 +31,15 @@ package final class LocalProcesses: StageProcesses {
 
   package func locate(_ program: String) throws(Failure) -> String {
     if program.contains("/") {
-      if unsafe access(program, X_OK) == 0 { return program }
+      if case .file = try FileStatus(program, followingLinks: true), unsafe access(program, X_OK) == 0 {
+        return program
+      }
       throw Failure(.missingInput, "there is no program at \(program)")
     }
     let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
     for directory in [siblings] + path.split(separator: ":").map(String.init) {
       let candidate = directory + "/" + program
-      if unsafe access(candidate, X_OK) == 0, case .file = try FileStatus(candidate, followingLinks: true) {
+      if case .file? = try? FileStatus(candidate, followingLinks: true), unsafe access(candidate, X_OK) == 0 {
         return candidate
       }
     }

@@ -22,7 +22,12 @@ package struct PipelineFile: Sendable {
   package var directory: String { Files.parent(of: path) }
 
   /// Where the store is unless somebody says otherwise: beside the file.
-  package var storePath: String { directory == "." ? ".randlora" : directory + "/.randlora" }
+  package var storePath: String { Self.storePath(beside: path) }
+
+  package static func storePath(beside path: String) -> String {
+    let directory = Files.parent(of: path)
+    return directory == "." ? ".randlora" : directory + "/.randlora"
+  }
 
   /// Reads a pipeline file and those that it includes.
   ///

@@ -1,3 +1,4 @@
+import Artifacts
 import Failures
 import FoundationEssentials
 import Glibc
@@ -26,13 +27,14 @@ struct StageEnvironment: Sendable {
   /// - Throws: `Failure.badData` at the place of a variable that is to be taken over and is not set.
   func values() throws(Failure) -> [String: String] {
     var values: [String: String] = [:]
-    for (name, value, cursor) in entries {
+    for (name, declared, cursor) in entries {
       let own = unsafe getenv(name).map { unsafe String(cString: $0) }
-      guard let value = value ?? own else {
+      guard let value = declared ?? own else {
         throw cursor.failure(
           "the environment variable \(name) is not set", hint: "set it, or give it a value here")
       }
       values[name] = value
+      if declared == nil { Witness.current?.note(variable: name, value) }
     }
     return values
   }

@@ -1,5 +1,8 @@
 import ArgumentParser
+import Artifacts
+import Failures
 import Pipeline
+import StageSupport
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,9 +24,28 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var settings: RunSettings
 
   func run() async throws {
-    let pipeline = try options.pipeline()
-    for name in force { _ = try pipeline.selection([name]) }
-    try await settings.run(
-      try pipeline.selection(stages), of: pipeline, in: try options.store(pipeline), forced: force)
+    let store = try StorePlace.open(StorePlace.named ?? PipelineFile.storePath(beside: options.file))
+    let memo = try PlanMemo(store, question: question())
+    if canBeRemembered, let summary = memo.recall() { return try settings.show(summary, of: options.file, in: store) }
+    let witness = Witness()
+    let summary = try await Witness.$current.withValue(witness) {
+      let pipeline = try options.pipeline()
+      for name in force { _ = try pipeline.selection([name]) }
+      _ = try FileStatus(SiblingProgram.own)
+      return try await settings.run(try pipeline.selection(stages), of: pipeline, in: store, forced: force)
+    }
+    if canBeRemembered, summary.isQuiet, !store.isReadOnly, let testimony = witness.testimony {
+      memo.remember(summary, testimony)
+    }
+  }
+
+  /// Only the plain question is remembered: events, reasons and checks in full take the long way.
+  private var canBeRemembered: Bool {
+    force.isEmpty && !settings.dryRun && !settings.json && !settings.push && settings.verify == .memoised
+  }
+
+  private func question() throws -> [String] {
+    [try Files.absolute(options.file), Console.environment("PATH") ?? "", SiblingProgram.own]
+      + options.parameters.settings + ["--"] + stages
   }
 }

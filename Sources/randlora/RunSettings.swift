@@ -40,9 +40,9 @@ struct RunSettings: ParsableArguments {
   /// Runs stages and shows what comes of them.
   ///
   /// - Parameter forced: stages that run even if their result is known.
-  func run(
+  @discardableResult func run(
     _ stages: [StageDeclaration], of pipeline: PipelineFile, in store: Store, forced: [String] = []
-  ) async throws {
+  ) async throws -> RunSummary {
     if push, store.upstream.isEmpty {
       throw Failure(.usage, "--push: there is no upstream store", hint: "name one with RANDLORA_STORE_UPSTREAM")
     }
@@ -56,10 +56,22 @@ struct RunSettings: ParsableArguments {
     let following = display.follow { build.timeLeft(spent: $0) }
     defer { following.cancel() }
     let summary = try await build.run(stages)
-    let report = try RunReport(title: Files.name(of: pipeline.path), summary, in: store)
+    try show(summary, of: pipeline.path, in: store, display)
+    if summary.exitCode != 0 { throw ExitCode(summary.exitCode) }
+    return summary
+  }
+
+  /// Says what came of a run.
+  func show(_ summary: RunSummary, of file: String, in store: Store) throws(Failure) {
+    try show(summary, of: file, in: store, RunDisplay(json: json, quiet: quiet, dryRun: dryRun))
+  }
+
+  private func show(
+    _ summary: RunSummary, of file: String, in store: Store, _ display: RunDisplay
+  ) throws(Failure) {
+    let report = try RunReport(title: Files.name(of: file), summary, in: store)
     display.end(summary, report)
     if !dryRun, !store.isReadOnly { try publish(report, to: store, display) }
-    if summary.exitCode != 0 { throw ExitCode(summary.exitCode) }
   }
 
   /// Prints the table of evaluations and writes the page.

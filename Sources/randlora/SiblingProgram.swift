@@ -10,12 +10,15 @@ struct SiblingProgram {
 
   init(_ name: String) { self.name = name }
 
-  /// The directory of the runner's own executable.
-  static var directory: String {
-    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
+  /// The runner's own executable.
+  static var own: String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "./randlora" }
     defer { unsafe free(path) }
-    return Files.parent(of: unsafe String(cString: path))
+    return unsafe String(cString: path)
   }
+
+  /// Where its siblings are.
+  static var directory: String { Files.parent(of: own) }
 
   /// Becomes the program; ends this one with an error if there is none.
   func execute(_ arguments: [String]) {

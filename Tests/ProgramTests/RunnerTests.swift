@@ -157,6 +157,40 @@ func `what a program says of itself fits the schema`(_ program: String) throws {
   try JSONSchema(text).require(try JSONDocument(description, source: "\(program) --describe"))
 }
 
+/// Load does not change how many system calls a run makes; time would be another matter.
+@Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")))
+func `a run with nothing to do looks at each file once`() throws {
+  let sandbox = try Sandbox()
+  let count = 60
+  let stages = (0..<count).map { index in
+    "  s\(index): {command: echo \(index) > $output/a, inputs: in, outputs: a"
+      + (index == 0 ? "}\n" : ", before: s\(index - 1)}\n")
+  }
+  try sandbox.write("stages:\n" + stages.joined(), to: "p.yaml")
+  try sandbox.write("x", to: "in")
+  #expect(try sandbox.run("randlora", ["run", "p.yaml"]).errors.hasSuffix("\(count) made, 0 up to date\n"))
+  usleep(2_300_000)
+  #expect(try sandbox.run("randlora", ["run", "p.yaml"]).code == 0)  // now it is remembered
+  func calls(_ names: String, _ part: String) throws -> Int {
+    let randlora = Bundle.main.bundleURL.appendingPathComponent("randlora").path
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/strace")
+    process.arguments = ["-f", "-e", "trace=\(names)", "-o", "trace", randlora, "run", "p.yaml"]
+    process.currentDirectoryURL = URL(fileURLWithPath: sandbox.directory)
+    process.environment = ["PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": sandbox.path("cache")]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let lines = String(decoding: try sandbox.read("trace"), as: UTF8.self).split(separator: "\n")
+    return lines.count { $0.contains(part) }
+  }
+  // A record, a manifest and a file for each stage; once.
+  let looks = try calls("newfstatat,statx,stat,lstat", sandbox.directory)
+  #expect(looks >= 3 * count && looks <= 3 * count + 20, "\(looks)")
+  #expect(try calls("openat,open,execve,fork,vfork,clone", sandbox.path("")) <= 6)
+}
+
 @Test func `every event is a line that fits the schema`() throws {
   let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../schemas/run-event.schema.json")
