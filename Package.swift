@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
+    .systemLibrary(name: "CSnappy", pkgConfig: "snappy", providers: [.apt(["libsnappy-dev"])]),
     .systemLibrary(name: "CLinux"),
     // -O3 in debug builds too: the float loops are what tests spend their time in.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
@@ -58,7 +59,8 @@ let package = Package(
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
     library("ChatTemplates", ["Failures", "JSON"]),
-    library("Datasets", ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
+    library("DataFormats", ["Failures", "JSON", "Artifacts", "CArchive", "CSnappy"]),
+    library("Datasets", ["Failures", "JSON", "CCrypto", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "DataFormats"]),
     library("Adapters", ["Failures", "JSON", "RegularExpressions", "Tensor", "Checkpoint"]),
     library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
     library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
@@ -87,7 +89,8 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "StageSupport"]),
     program(
       "prepare-data",
-      ["Failures", "JSON", "Artifacts", "Checkpoint", "ChatTemplates", "Datasets", "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "ChatTemplates", "DataFormats", "Datasets", "ModelArtifacts",
+        "StageSupport"]),
     program(
       "merge",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
@@ -96,8 +99,8 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
       "benchmark",
-      ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer", "Training",
-        "StageSupport"]),
+      ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "DataFormats", "Datasets", "Adapters", "Transformer",
+        "Training", "StageSupport"]),
     program(
       "randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"],
       resources: [.embedInCode("finetune.yaml")]),  // a link to pipelines/finetune.yaml
@@ -113,6 +116,7 @@ let package = Package(
     tests("RegularExpressions", using: ["Failures", "TestSupport"]),
     tests("Tokenizer", using: ["Failures", "JSON", "ChatTemplates", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("ChatTemplates", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
+    tests("DataFormats", using: ["Failures", "JSON", "CArchive", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
     tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport"]),

@@ -70,14 +70,18 @@ package enum Files {
 
   /// All files below a directory by their paths relative to it, sorted by bytes.
   ///
-  /// - Throws: `Failure.badData` at a symbolic link, pipe, socket or device.
-  package static func tree(_ directory: String) throws(Failure) -> [String] {
+  /// - Parameter followingLinks: whether symbolic links are looked through, as in the Hub's cache.
+  /// - Throws: `Failure.badData` at a pipe, socket or device, or a symbolic link that is not to be followed.
+  package static func tree(_ directory: String, followingLinks: Bool = false) throws(Failure) -> [String] {
     var files: [String] = []
     var pending = [""]
     while let prefix = pending.popLast() {
+      guard prefix.count(where: { $0 == "/" }) < 64 else {
+        throw Failure(.badData, "\(directory): directories lie too deep, or links form a loop")
+      }
       for name in try names(in: directory + "/" + prefix) {
         let path = prefix + name
-        switch try FileStatus(directory + "/" + path) {
+        switch try FileStatus(directory + "/" + path, followingLinks: followingLinks) {
         case .file: files.append(path)
         case .directory: pending.append(path + "/")
         case .symbolicLink, .special:

@@ -17,8 +17,9 @@ package final class OutputFile {
 
   deinit { close(descriptor) }
 
-  package func write(_ bytes: [UInt8]) throws(Failure) {
-    try unsafe bytes.span.withUnsafeBytes { (bytes) throws(Failure) in try unsafe write(bytes) }
+  /// Writes bytes, or other values in their machine form.
+  package func write(_ values: [some BitwiseCopyable]) throws(Failure) {
+    try unsafe values.span.withUnsafeBytes { (bytes) throws(Failure) in try unsafe write(bytes) }
   }
 
   package func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {

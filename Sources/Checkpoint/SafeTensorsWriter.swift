@@ -40,6 +40,22 @@ package final class SafeTensorsWriter {
     }
   }
 
+  /// Appends the next tensor piece by piece.
+  ///
+  /// - Parameter body: hands all its bytes to `write`, front to back.
+  package func append(
+    _ body: (_ write: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) -> Void
+  ) throws(Failure) {
+    precondition(next < tensors.count, "\(file.path): more tensors than were declared")
+    var written = 0
+    try unsafe body { bytes throws(Failure) in
+      written += bytes.count
+      try unsafe file.write(bytes)
+    }
+    precondition(written == tensors[next].byteCount, "\(tensors[next].name): \(written) bytes were written")
+    next += 1
+  }
+
   /// Ends the file. Every declared tensor must have been appended.
   package func finish() {
     precondition(

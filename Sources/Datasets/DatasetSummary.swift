@@ -8,18 +8,29 @@ package struct SplitSummary: Sendable, Equatable {
   package private(set) var supervisedTokens = 0
   /// Rows that were cut to the cutoff length.
   package private(set) var truncatedRows = 0
-  /// Rows of the data that are left out because nothing in them is supervised.
-  package private(set) var droppedRows = 0
+  /// Rows of the data that are left out, by reason.
+  package private(set) var dropped: [DropReason: Int] = [:]
   /// Tokens of the longest row.
   package private(set) var longestRow = 0
+  /// Rows by the power of two that their length does not exceed.
+  private var lengths: [Int: Int] = [:]
 
-  mutating func count(_ encoded: RowEncoder.EncodedRow) {
-    guard encoded.isSupervised else { return droppedRows += 1 }
+  package var droppedRows: Int { dropped.values.reduce(0, +) }
+
+  mutating func count(_ entry: RowSpool.Entry) {
     rows += 1
-    tokens += encoded.row.ids.count
-    supervisedTokens += encoded.row.supervised.count { $0 }
-    truncatedRows += encoded.isTruncated ? 1 : 0
-    longestRow = max(longestRow, encoded.row.ids.count)
+    tokens += entry.length
+    supervisedTokens += entry.supervisedTokens
+    truncatedRows += entry.isTruncated ? 1 : 0
+    longestRow = max(longestRow, entry.length)
+    lengths[Int.bitWidth - max(0, entry.length - 1).leadingZeroBitCount, default: 0] += 1
+  }
+
+  mutating func countDropped(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
+
+  /// How many rows have at most so many tokens, and more than the bound before.
+  package var lengthHistogram: [(atMost: Int, rows: Int)] {
+    lengths.sorted { $0.key < $1.key }.map { (1 << $0.key, $0.value) }
   }
 
   /// The counts as the manifest's section has them.
@@ -28,15 +39,18 @@ package struct SplitSummary: Sendable, Equatable {
       "rows": .integer(rows), "tokens": .integer(tokens), "supervised_tokens": .integer(supervisedTokens),
       "truncated_rows": .integer(truncatedRows), "dropped_rows": .integer(droppedRows),
       "longest_row": .integer(longestRow),
+      "dropped": .object(
+        DropReason.allCases.reduce(into: JSONObject()) { $0[$1.rawValue] = dropped[$1].map { .integer($0) } }),
+      "length_histogram": .array(
+        lengthHistogram.map { ["at_most": .integer($0.atMost), "rows": .integer($0.rows)] }),
     ]
   }
 }
 
 /// What preparing a dataset gave.
 package struct DatasetSummary: Sendable {
-  package internal(set) var train = SplitSummary()
-  package internal(set) var validation = SplitSummary()
-  /// Rows that each data file gave, in the order data file, validation file.
+  private var splits: [DatasetSplit: SplitSummary] = [:]
+  /// Rows that each data file gave, in their order, files of validation rows last.
   package internal(set) var sourceRows: [Int] = []
   /// Whether rows came as token ids, so that no tokenizer took part.
   package internal(set) var isPretokenized = false
@@ -44,4 +58,17 @@ package struct DatasetSummary: Sendable {
   package internal(set) var warnings: [String] = []
   /// The first training rows.
   package internal(set) var preview: [RowPreview] = []
+
+  package internal(set) subscript(split: DatasetSplit) -> SplitSummary {
+    get { splits[split] ?? SplitSummary() }
+    set { splits[split] = newValue }
+  }
+
+  package var train: SplitSummary { self[.train] }
+  package var validation: SplitSummary { self[.validation] }
+
+  /// The splits that are worth showing: test rows only if there are any.
+  package var present: [(split: DatasetSplit, summary: SplitSummary)] {
+    DatasetSplit.allCases.filter { $0 != .test || self[$0] != SplitSummary() }.map { ($0, self[$0]) }
+  }
 }

@@ -1,21 +1,54 @@
-/// How an instruction and its input become the prompt that the model reads.
+/// How an instruction and its input become the prompt that the model reads: the styles that have a name.
 package enum PromptStyle: String, Sendable, CaseIterable {
   /// Stanford Alpaca's preamble and headings.
   case alpaca
   /// The headings alone.
   case plain
+  /// Turns between `<|im_start|>` and `<|im_end|>`, as Qwen and SmolLM have them.
+  case chatml
+  /// Turns under headers and before `<|eot_id|>`, as Llama 3 has them.
+  case llama3
 
   /// The prompt, up to where the answer begins.
   ///
   /// - Parameter input: what the instruction is about; when empty, its section is left out.
   package func prompt(instruction: String, input: String) -> String {
-    let headings =
-      input.utf8.isEmpty
-      ? "### Instruction:\n\(instruction)\n\n### Response:\n"
-      : "### Instruction:\n\(instruction)\n\n### Input:\n\(input)\n\n### Response:\n"
-    guard self == .alpaca else { return headings }
-    let context = input.utf8.isEmpty ? "" : ", paired with an input that provides further context"
-    return "Below is an instruction that describes a task\(context). "
-      + "Write a response that appropriately completes the request.\n\n\(headings)"
+    template.prompt(instruction: instruction, input: input)
+  }
+
+  package var template: PromptTemplate {
+    switch self {
+    case .alpaca:
+      PromptTemplate(
+        withInput: Self.preamble(", paired with an input that provides further context") + Self.headings(true),
+        withoutInput: Self.preamble("") + Self.headings(false))
+    case .plain: PromptTemplate(withInput: Self.headings(true), withoutInput: Self.headings(false))
+    case .chatml:
+      PromptTemplate(
+        withInput: Self.chatML("{instruction}\n\n{input}"), withoutInput: Self.chatML("{instruction}"),
+        ending: "<|im_end|>", specialTokens: ["<|im_start|>", "<|im_end|>"])
+    case .llama3:
+      PromptTemplate(
+        withInput: Self.llama3("{instruction}\n\n{input}"), withoutInput: Self.llama3("{instruction}"),
+        ending: "<|eot_id|>", specialTokens: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"])
+    }
+  }
+
+  private static func preamble(_ context: String) -> String {
+    "Below is an instruction that describes a task\(context). "
+      + "Write a response that appropriately completes the request.\n\n"
+  }
+
+  private static func headings(_ hasInput: Bool) -> String {
+    "### Instruction:\n{instruction}\n\n" + (hasInput ? "### Input:\n{input}\n\n" : "") + "### Response:\n"
+  }
+
+  private static func chatML(_ turn: String) -> String {
+    "<|im_start|>user\n\(turn)<|im_end|>\n<|im_start|>assistant\n"
+  }
+
+  private static func llama3(_ turn: String) -> String {
+    let header = { (role: String) in "<|start_header_id|>\(role)<|end_header_id|>\n\n" }
+    return header("user") + turn + "<|eot_id|>" + header("assistant")
   }
 }

@@ -7,19 +7,28 @@ import Tokenizer
 /// tokenized as one text, as the model will see them; what is a target is decided by where a token stands and
 /// never by its id: a token counts when it begins at or after the answer's first byte. A token that begins in the
 /// prompt and reaches into the answer is not a target; such rows are counted.
-struct RowEncoder {
-  struct EncodedRow {
-    let row: TokenRow
-    let isTruncated: Bool
-    /// Whether a token reaches from the prompt into the answer.
-    let straddles: Bool
+struct RowEncoder: Sendable {
+  /// A row with all its tokens, however many they are.
+  private struct Whole {
+    /// Special tokens before the text.
+    var prefix: [Int32] = []
+    var ids: [Int32] = []
+    var supervised: [Bool] = []
+    var straddles = false
 
-    /// A row that teaches nothing is left out.
-    var isSupervised: Bool { row.supervised.contains(true) }
+    var count: Int { prefix.count + ids.count }
+
+    /// The row, or one piece of it.
+    func row(_ range: Range<Int>) -> TokenRow {
+      var supervised = prefix.map { _ in false } + supervised[range]
+      if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
+      return TokenRow(ids: prefix + ids[range], supervised: supervised)
+    }
   }
 
   private let tokenizer: Tokenizer?
   private let options: DatasetOptions
+  private let template: PromptTemplate
   private let vocabularySize: Int
   private let eosID: Int32?
   private let chat: ChatEncoder?
@@ -32,16 +41,21 @@ struct RowEncoder {
   init(
     _ tokenizer: Tokenizer?, _ options: DatasetOptions, chat: ChatEncoder?, vocabularySize: Int
   ) throws(Failure) {
-    self.tokenizer = tokenizer
-    self.chat = chat
+    (self.tokenizer, self.chat) = (tokenizer, chat)
     self.options = options
     self.vocabularySize = vocabularySize
+    template = options.template
     eosID = options.addsEOS ? tokenizer?.eosID : nil
     guard let tokenizer else { return }
     if options.addsEOS, tokenizer.eosID == nil {
       throw Failure(
         .badData, "the tokenizer has no EOS token (eos_token of tokenizer_config.json)",
         hint: "add it there, or pass --no-add-eos")
+    }
+    if let unknown = template.specialTokens.first(where: { tokenizer.tokenID(of: $0) == nil }) {
+      throw Failure(
+        .badData, "the tokenizer has no token '\(unknown)', which the prompt style '\(options.promptStyle)' is made of",
+        hint: "choose another --prompt-style")
     }
     if let other = tokenizer.suffixIDs.first(where: { $0 != tokenizer.eosID }) {
       throw Failure(
@@ -50,24 +64,65 @@ struct RowEncoder {
     }
   }
 
+  /// - Throws: `Failure.badData` naming the row: what cannot be encoded, or is too long where that is an error.
   func encode(_ row: SourceRow) throws(Failure) -> EncodedRow {
+    var result = EncodedRow(kind: row.kind, place: row.place)
+    let whole = try whole(row)
+    guard whole.count > 0 else {
+      result.drop(.empty)
+      return result
+    }
+    result.straddles = whole.straddles
+    let length = options.cutoffLength
+    if whole.count <= length {
+      result.keep(whole.row(0..<whole.ids.count), options)
+    } else if case .text = row.content, options.splitsLongTexts {
+      for piece in pieces(of: whole) { result.keep(piece, options) }
+    } else if options.truncation == .cut {
+      result.isTruncated = true
+      result.keep(whole.row(0..<max(0, length - whole.prefix.count)), options)
+    } else if options.truncation == .drop {
+      result.drop(.tooLong)
+    } else {
+      throw Failure(
+        .badData, "\(row.place): the row has \(whole.count) tokens, more than the \(length) of --cutoff-len",
+        hint: "raise --cutoff-len, or say with --truncation what to do with such rows")
+    }
+    return result
+  }
+
+  /// Rows that together hold every token of a text, each a target once. Each begins as the text does; where the
+  /// tokenizer has no BOS, with the last token of the one before.
+  private func pieces(of whole: Whole) -> [TokenRow] {
+    let overlap = whole.prefix.isEmpty ? 1 : 0
+    let size = options.cutoffLength - whole.prefix.count - overlap
+    guard size > 0 else { return [whole.row(0..<0)] }
+    return stride(from: 0, to: whole.ids.count - overlap, by: size).map { start in
+      whole.row(start..<min(start + size + overlap, whole.ids.count))
+    }
+  }
+
+  private func whole(_ row: SourceRow) throws(Failure) -> Whole {
     switch row.content {
-    case .tokens(let ids, let supervised):
-      let length = options.cutoffLength
-      let kept = TokenRow(ids: Array(ids.prefix(length)), supervised: Array(supervised.prefix(length)))
-      return EncodedRow(row: kept, isTruncated: ids.count > length, straddles: false)
-    case .text(let text):
-      return try encode(text, boundary: 0, row)
+    case .tokens(let ids, let supervised): return Whole(ids: ids, supervised: supervised)
+    case .text(let text): return try whole(text, boundary: 0, row)
+    case .conversation(let conversation, _): return try whole(conversation, row)
+    case .completion(let completion, let prompt):
+      return try whole(prompt + completion, boundary: prompt.utf8.count, row)
     case .instruction(let instruction, let input, let output):
-      let prompt = options.promptStyle.prompt(instruction: instruction, input: input)
-      return try encode(prompt + output, boundary: options.trainsOnInputs ? 0 : prompt.utf8.count, row)
-    case .conversation(let conversation, _): return try encode(conversation, row)
+      guard template.canHold(input: input) else {
+        throw Failure(
+          .badData, "\(row.place): the row has an input, for which the template has no {input}",
+          hint: "write it where the input belongs")
+      }
+      let prompt = template.prompt(instruction: instruction, input: input)
+      return try whole(prompt + output + template.ending, boundary: prompt.utf8.count, row)
     }
   }
 
   /// A conversation is what its template makes of it: the template writes BOS, not the tokenizer, and as a rule the
   /// token that ends an answer. Where nothing does, EOS ends the last one.
-  private func encode(_ conversation: Conversation, _ row: SourceRow) throws(Failure) -> EncodedRow {
+  private func whole(_ conversation: Conversation, _ row: SourceRow) throws(Failure) -> Whole {
     guard let tokenizer else { throw missingTokenizer(row) }
     guard let chat else {
       throw Failure(
@@ -77,13 +132,16 @@ struct RowEncoder {
     let text = try chat.text(of: conversation, place: row.place)
     let encoding = try encoding(of: text.text, row, tokenizer)
     let targets = text.targets(encoding, tokenizer)
-    var ids = encoding.ids
-    var supervised = options.trainsOnInputs ? ids.map { _ in true } : targets.supervised
-    if let eosID, text.endsWithAnswer, supervised.last == true, let last = ids.last, !tokenizer.isSpecial(last) {
-      ids.append(eosID)
-      supervised.append(true)
+    var whole = Whole(ids: encoding.ids)
+    whole.supervised = options.trainsOnInputs ? encoding.ids.map { _ in true } : targets.supervised
+    whole.straddles = !options.trainsOnInputs && targets.straddles
+    if let eosID, text.endsWithAnswer, whole.supervised.last == true, let last = whole.ids.last,
+      !tokenizer.isSpecial(last)
+    {
+      whole.ids.append(eosID)
+      whole.supervised.append(true)
     }
-    return finished(ids, supervised, straddles: !options.trainsOnInputs && targets.straddles)
+    return whole
   }
 
   private func missingTokenizer(_ row: SourceRow) -> Failure {
@@ -92,33 +150,24 @@ struct RowEncoder {
       hint: "import the base with its tokenizer, or give rows of input_ids")
   }
 
-  /// A row of at most the cutoff length.
-  private func finished(_ ids: [Int32], _ supervised: [Bool], straddles: Bool) -> EncodedRow {
-    let length = options.cutoffLength
-    var supervised = Array(supervised.prefix(length))
-    if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
-    return EncodedRow(
-      row: TokenRow(ids: Array(ids.prefix(length)), supervised: supervised), isTruncated: ids.count > length,
-      straddles: straddles)
-  }
-
   /// - Parameter boundary: the byte of `text` from which on tokens are targets.
-  private func encode(_ text: String, boundary: Int, _ row: SourceRow) throws(Failure) -> EncodedRow {
+  private func whole(_ text: String, boundary: Int, _ row: SourceRow) throws(Failure) -> Whole {
     guard let tokenizer else { throw missingTokenizer(row) }
     let encoding = try encoding(of: text, row, tokenizer)
     // An empty text is no document, and its EOS nothing to learn.
-    guard !encoding.ids.isEmpty else {
-      return EncodedRow(row: TokenRow(ids: [], supervised: []), isTruncated: false, straddles: false)
+    guard !encoding.ids.isEmpty else { return Whole() }
+    let boundary = options.trainsOnInputs ? 0 : boundary
+    let prefix = tokenizer.prefixIDs
+    let hasPrefix = encoding.ids.starts(with: prefix)
+    var whole = Whole(prefix: prefix)
+    whole.ids = Array(encoding.ids.dropFirst(hasPrefix ? prefix.count : 0))
+    whole.supervised = encoding.spans.dropFirst(hasPrefix ? prefix.count : 0).map { $0.lowerBound >= boundary }
+    whole.straddles = encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound }
+    if let eosID, whole.ids.last != eosID {
+      whole.ids.append(eosID)
+      whole.supervised.append(true)
     }
-    let prefix = encoding.ids.starts(with: tokenizer.prefixIDs) ? [] : tokenizer.prefixIDs
-    var ids = prefix + encoding.ids
-    var supervised = prefix.map { _ in false } + encoding.spans.map { $0.lowerBound >= boundary }
-    if let eosID, ids.last != eosID {
-      ids.append(eosID)
-      supervised.append(true)
-    }
-    return finished(
-      ids, supervised, straddles: encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound })
+    return whole
   }
 
   private func encoding(

@@ -1,28 +1,41 @@
 package import Tokenizer
 
-/// A row as a person reads it: its text in stretches, each of targets or of none.
+/// A row as a person reads it: its text token by token, and in stretches of targets or of none.
 package struct RowPreview: Sendable, Equatable {
   package struct Stretch: Sendable, Equatable {
     package let text: String
     package let isSupervised: Bool
   }
 
-  package let tokenCount: Int
-  package let stretches: [Stretch]
+  package struct Token: Sendable, Equatable {
+    package let id: Int32
+    /// What the token adds to the text; empty while a character is not complete.
+    package let text: String
+    package let isSupervised: Bool
+  }
+
+  package let tokens: [Token]
 
   /// - Parameter tokenizer: turns ids to text; without one the ids themselves are shown.
   package init(_ row: TokenRow, _ tokenizer: Tokenizer?) {
-    tokenCount = row.ids.count
     var decoder = tokenizer.map { StreamingDecoder($0, skipSpecialTokens: false) }
-    var stretches: [Stretch] = []
-    func append(_ text: String, _ isSupervised: Bool) {
-      let before = stretches.last?.isSupervised == isSupervised ? stretches.removeLast().text : ""
-      stretches.append(Stretch(text: before + text, isSupervised: isSupervised))
-    }
+    var tokens: [Token] = []
     for (index, (id, isSupervised)) in zip(row.ids, row.supervised).enumerated() {
-      append(decoder?.append(id) ?? "\(index > 0 ? " " : "")\(id)", isSupervised)
+      var text = decoder?.append(id) ?? "\(index > 0 ? " " : "")\(id)"
+      if index == row.ids.count - 1, let rest = decoder?.finish() { text += rest }
+      tokens.append(Token(id: id, text: text, isSupervised: isSupervised))
     }
-    if let rest = decoder?.finish(), !rest.isEmpty { append(rest, row.supervised.last ?? false) }
-    self.stretches = stretches
+    self.tokens = tokens
+  }
+
+  package var tokenCount: Int { tokens.count }
+
+  /// The text where it changes from what is learned to what is not.
+  package var stretches: [Stretch] {
+    tokens.reduce(into: []) { stretches, token in
+      let joins = stretches.last?.isSupervised == token.isSupervised
+      let before = joins ? stretches.removeLast().text : ""
+      stretches.append(Stretch(text: before + token.text, isSupervised: token.isSupervised))
+    }
   }
 }

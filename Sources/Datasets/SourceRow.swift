@@ -1,23 +1,38 @@
+import DataFormats
 import Failures
 import JSON
 
-/// One row of a data file as it was read.
+/// One row of the data, its fields read.
 struct SourceRow {
   enum Content {
     case text(String)
     case instruction(String, input: String, output: String)
+    /// The prompt and what follows it, word for word.
+    case completion(String, prompt: String)
     case conversation(Conversation, Kind)
     /// Token ids, and whether each is a target.
     case tokens([Int32], supervised: [Bool])
   }
 
   /// What a row holds. A dataset holds rows of one kind.
-  enum Kind: String {
-    case text = "text"
-    case instruction = "instruction"
-    case messages = "messages"
-    case conversations = "conversations"
+  enum Kind: String, CaseIterable {
+    case text, instruction, prompt, messages, conversations
     case tokens = "input_ids"
+
+    /// The fields that such a row is made of; it has the first ones at least.
+    var fields: (required: [String], optional: [String]) {
+      switch self {
+      case .text: (["text"], [])
+      case .instruction: (["instruction", "output"], ["input"])
+      case .prompt: (["prompt", "completion"], [])
+      case .messages, .conversations: ([rawValue], ["tools", "system"])
+      case .tokens: (["input_ids"], ["labels"])
+      }
+    }
+
+    static let allFields: [String] = allCases.flatMap { $0.fields.required + $0.fields.optional }.reduce(into: []) {
+      if !$0.contains($1) { $0.append($1) }
+    }
   }
 
   let content: Content
@@ -28,50 +43,47 @@ struct SourceRow {
     switch content {
     case .text: .text
     case .instruction: .instruction
+    case .completion: .prompt
     case .conversation(_, let kind): kind
     case .tokens: .tokens
     }
   }
 
-  init(text: String, place: String) {
-    content = .text(text)
-    self.place = place
+  /// - Parameters:
+  ///   - fields: under which names the data has the fields.
+  ///   - vocabularySize: every token id must be below it.
+  init(_ raw: RawRow, fields: FieldMapping, vocabularySize: Int) throws(Failure) {
+    place = raw.place
+    switch try raw.parsed() {
+    case .text(let text): content = .text(text)
+    case .object(let cursor):
+      content = try Self.content(RowFields(cursor, fields), vocabularySize)
+    }
   }
 
-  /// Reads an object by the fields that it has: `text`; `instruction`, `input` and `output`; `messages` or
-  /// `conversations`, and perhaps `tools` and `system`; or `input_ids` and `labels`. Other fields are the data's own and ignored.
-  ///
-  /// - Parameter vocabularySize: every token id must be below it.
-  init(_ cursor: JSONCursor, place: String, vocabularySize: Int) throws(Failure) {
-    self.place = place
-    guard let object = cursor.value.objectValue else { throw cursor.failure("expected a row (an object)") }
-    let kinds = [Kind.text, .instruction, .messages, .conversations, .tokens].filter { object[$0.rawValue] != nil }
-    guard let kind = kinds.first, kinds.count == 1 else {
-      let fields = kinds.isEmpty ? object.keys.map { "'\($0)'" } : kinds.map { "'\($0.rawValue)'" }
-      throw cursor.failure(
-        "expected a row with 'text', with 'instruction' and 'output', with 'messages' or 'conversations', "
-          + "or with 'input_ids', "
-          + "found \(fields.isEmpty ? "no fields" : fields.joined(separator: ", "))")
-    }
+  private static func content(_ row: RowFields, _ vocabularySize: Int) throws(Failure) -> Content {
+    let kind = try row.kind()
     switch kind {
-    case .text: content = .text(try cursor.field("text").string())
+    case .text: return .text(try row.string("text"))
     case .instruction:
-      content = .instruction(
-        try cursor.field("instruction").string(), input: try cursor.optional("input")?.string() ?? "",
-        output: try cursor.field("output").string())
+      return .instruction(
+        try row.string("instruction"), input: try row.optional("input")?.string() ?? "",
+        output: try row.string("output"))
+    case .prompt: return .completion(try row.string("completion"), prompt: try row.string("prompt"))
     case .messages, .conversations:
       let conversation = try Conversation(
-        turns: cursor.field(kind.rawValue), tools: cursor.optional("tools"), system: cursor.optional("system"))
-      content = .conversation(conversation, kind)
-    case .tokens: content = try Self.tokens(cursor, vocabularySize)
+        turns: row.field(kind.rawValue), tools: row.optional("tools"), system: row.optional("system"))
+      return .conversation(conversation, kind)
+    case .tokens: return try tokens(row.field("input_ids"), labels: row.optional("labels"), vocabularySize)
     }
   }
 
   /// The label of a token that is no target.
   private static let ignored = -100
 
-  private static func tokens(_ cursor: JSONCursor, _ vocabularySize: Int) throws(Failure) -> Content {
-    let field = try cursor.field("input_ids")
+  private static func tokens(
+    _ field: JSONCursor, labels: JSONCursor?, _ vocabularySize: Int
+  ) throws(Failure) -> Content {
     guard let values = field.value.arrayValue else { throw field.failure("expected an array of token ids") }
     var ids: [Int32] = []
     for (index, value) in values.enumerated() {
@@ -80,9 +92,7 @@ struct SourceRow {
       }
       ids.append(Int32(id))
     }
-    guard let labels = try cursor.optional("labels") else {
-      return .tokens(ids, supervised: ids.indices.map { $0 > 0 })
-    }
+    guard let labels else { return .tokens(ids, supervised: ids.indices.map { $0 > 0 }) }
     guard let values = labels.value.arrayValue, values.count == ids.count else {
       throw labels.failure("expected one label for each of the \(ids.count) input_ids")
     }

@@ -85,17 +85,22 @@ extension TokenRows {
     ]
   }
 
+  /// The tensors of a split's file, in their order.
+  static func tensors(rows: Int, tokens: Int) -> [TensorDescription] {
+    [
+      TensorDescription(name: "row_offsets", dtype: .i64, shape: [rows + 1]),
+      TensorDescription(name: "input_ids", dtype: .i32, shape: [tokens]),
+      TensorDescription(name: "supervised", dtype: .u8, shape: [tokens]),
+    ]
+  }
+
   /// Writes rows as one split's file; the same rows give the same bytes.
   package static func write(_ rows: [TokenRow], to path: String) throws(Failure) {
-    var offsets: [Int64] = [0]
-    for row in rows { offsets.append(offsets[offsets.count - 1] + Int64(row.ids.count)) }
-    let ids = rows.flatMap(\.ids)
-    let supervised = rows.flatMap { $0.supervised.map { UInt8($0 ? 1 : 0) } }
-    try SafeTensors.write(
-      [
-        ("row_offsets", .stored(StoredTensor(offsets, dtype: .i64, shape: [offsets.count]))),
-        ("input_ids", .stored(StoredTensor(ids, dtype: .i32, shape: [ids.count]))),
-        ("supervised", .stored(StoredTensor(supervised, dtype: .u8, shape: [supervised.count]))),
-      ], to: path)
+    let spool = try RowSpool(path)
+    for (index, row) in rows.enumerated() {
+      try spool.append(row, of: .init(key: 0, row: index), split: .train, isTruncated: false)
+    }
+    let tokens = rows.reduce(0) { $0 + $1.ids.count }
+    try spool.finish().write(to: path, rows: rows.count, tokens: tokens) { _ in true }
   }
 }

@@ -11,9 +11,9 @@ package struct JSONCursor: Sendable {
 
   /// A failure about this value: "config.json:3:19: /hidden_size: expected an integer, found a string".
   package func failure(_ message: String, hint: String? = nil) -> Failure {
-    let (line, column) = document.position(of: path)
+    let place = document.position(of: path).map { ":\($0.line):\($0.column)" } ?? ""
     let pointer = path.isEmpty ? "" : " \(path.pointer):"
-    return Failure(.badData, "\(document.source):\(line):\(column):\(pointer) \(message)", hint: hint)
+    return Failure(.badData, "\(document.source)\(place):\(pointer) \(message)", hint: hint)
   }
 
   private func expected(_ what: String) -> Failure { failure("expected \(what), found \(value.typeName)") }

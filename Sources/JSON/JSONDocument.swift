@@ -5,22 +5,42 @@ package struct JSONDocument: Sendable {
   /// The file's path or another name for the text, as errors print it.
   package let source: String
   package let root: JSON
-  /// The line of `source` on which the text begins, counted from 1 (a row of a JSON Lines file).
-  private let firstLine: Int
+  /// Where in `source` the text stands.
+  private let origin: Origin
+  /// Empty for a value that was never text.
   private let bytes: [UInt8]
 
+  /// Where a text begins that is a part of its source: a row of a JSON Lines file, an element of a long array.
+  package struct Origin: Sendable {
+    /// Counted from 1.
+    package var line: Int
+    /// In characters, counted from 1.
+    package var column: Int
+    /// The path of the text's root from the root of the source.
+    package var path: [JSONPathStep]
+
+    package init(line: Int = 1, column: Int = 1, path: [JSONPathStep] = []) {
+      (self.line, self.column, self.path) = (line, column, path)
+    }
+  }
+
   /// - Throws: `Failure.badData` naming source, line and column.
-  package init(_ bytes: [UInt8], source: String, firstLine: Int = 1) throws(Failure) {
+  package init(_ bytes: [UInt8], source: String, origin: Origin = Origin()) throws(Failure) {
     self.source = source
     self.bytes = bytes
-    self.firstLine = firstLine
+    self.origin = origin
     var parser = JSONParser(bytes)
     do {
       root = try parser.parseDocument()
     } catch {
-      let (line, column) = Self.place(of: error.offset, in: bytes)
-      throw Failure(.badData, "\(source):\(line + firstLine - 1):\(column): not valid JSON: \(error.message)")
+      let (line, column) = Self.place(of: error.offset, in: bytes, from: origin)
+      throw Failure(.badData, "\(source):\(line):\(column): not valid JSON: \(error.message)")
     }
+  }
+
+  /// A value that no JSON text stands for, such as a row of a table. Errors about it name the source alone.
+  package init(_ value: JSON, source: String) {
+    (root, self.source, origin, bytes) = (value, source, Origin(), [])
   }
 
   package init(_ text: String, source: String) throws(Failure) {
@@ -28,23 +48,25 @@ package struct JSONDocument: Sendable {
   }
 
   /// A cursor at the root, for reading values with checked types.
-  package var cursor: JSONCursor { JSONCursor(document: self, path: [], value: root) }
+  package var cursor: JSONCursor { JSONCursor(document: self, path: origin.path, value: root) }
 
   /// Line and column (in characters) of a byte offset, both counted from 1.
-  private static func place(of offset: Int, in bytes: [UInt8]) -> (line: Int, column: Int) {
+  private static func place(of offset: Int, in bytes: [UInt8], from origin: Origin) -> (line: Int, column: Int) {
     let before = bytes.prefix(offset)
+    let lineBreaks = before.count { $0 == UInt8(ascii: "\n") }
     let lineStart = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
-    let line = before.count { $0 == UInt8(ascii: "\n") } + 1
-    return (line, String(decoding: before[lineStart...], as: UTF8.self).unicodeScalars.count + 1)
+    let characters = String(decoding: before[lineStart...], as: UTF8.self).unicodeScalars.count
+    return (origin.line + lineBreaks, characters + (lineBreaks == 0 ? origin.column : 1))
   }
 
-  /// Line and column of the value at a path. The text is read again: only errors ask.
-  package func position(of path: [JSONPathStep]) -> (line: Int, column: Int) {
+  /// Line and column of the value at a path, nil for a value that was never text. The text is read again: only
+  /// errors ask.
+  package func position(of path: [JSONPathStep]) -> (line: Int, column: Int)? {
+    guard !bytes.isEmpty else { return nil }
     var locator = JSONParser(bytes)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { locator.skip(bytes: 3) }
-    let offset = (try? locator.locate(path[...])) ?? 0
-    let (line, column) = Self.place(of: offset, in: bytes)
-    return (line + firstLine - 1, column)
+    let offset = (try? locator.locate(path.dropFirst(origin.path.count))) ?? 0
+    return Self.place(of: offset, in: bytes, from: origin)
   }
 }
 

@@ -4,8 +4,8 @@ package struct JSONObject: Sendable {
 
   package init() {}
 
-  /// - Parameter members: members whose keys are known to be unique (the parser has checked).
-  init(uniqueMembers members: [(key: String, value: JSON)]) { self.members = members }
+  /// - Parameter members: members whose keys are known to be unique (a parser has checked).
+  package init(uniqueMembers members: [(key: String, value: JSON)]) { self.members = members }
 
   package var keys: [String] { members.map(\.key) }
   package var isEmpty: Bool { members.isEmpty }

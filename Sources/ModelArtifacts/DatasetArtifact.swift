@@ -9,7 +9,7 @@ package enum DatasetArtifact {
   /// The file with the rows of a split.
   package static func file(of split: String) -> String { split + ".safetensors" }
 
-  /// How many rows a split has: "train" or "validation".
+  /// How many rows a split has: "train", "validation" or "test".
   package static func rowCount(_ artifact: Artifact, split: String) throws(Failure) -> Int {
     try artifact.section.field(split).field("rows").integer(in: 0...)
   }
@@ -34,7 +34,8 @@ package enum DatasetArtifact {
     guard try rowCount(artifact, split: split) > 0 else {
       throw Failure(
         .badData, "the dataset '\(artifact.directory)' has no \(split) rows",
-        hint: split == "validation" ? "prepare it with --val-set-size or --val-data-path" : nil)
+        hint: split == "validation"
+          ? "prepare it with --val-set-size, with --val-data-path, or from files whose names say 'validation'" : nil)
     }
     let file = file(of: split)
     let rows = try TokenRows(try artifact.path(of: file), vocabularySize: try vocabulary.integer())

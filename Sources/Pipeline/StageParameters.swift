@@ -123,6 +123,8 @@ struct StageParameters: Sendable {
     case .bool(let isOn):
       if isOn == (parameter.defaultValue.boolValue ?? false) { return [] }
       return [isOn ? "--\(parameter.name)" : "--no-\(parameter.name)"]
+    case .array(let paths) where parameter.kind == .path:  // may have commas in them
+      return paths.map { "--\(parameter.name)=\($0.stringValue ?? "")" }
     case .array(let words):
       return ["--\(parameter.name)=" + words.map { $0.stringValue ?? "" }.joined(separator: ",")]
     case .string(let text): return ["--\(parameter.name)=\(text)"]

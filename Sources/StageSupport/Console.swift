@@ -17,7 +17,8 @@ package final class Console: Sendable {
 
   package let form: Form
   package let isQuiet: Bool
-  private let colored: Bool
+  /// Whether text may be styled: on a terminal, unless NO_COLOR forbids it.
+  package let isColored: Bool
   private let width: @Sendable () -> Int
   private let write: @Sendable (String) -> Void
   /// Seconds since some fixed moment.
@@ -32,7 +33,7 @@ package final class Console: Sendable {
   ) {
     self.form = form
     self.isQuiet = quiet
-    self.colored = colored
+    isColored = colored
     self.width = width
     self.now = now
     self.write = write
@@ -77,8 +78,9 @@ package final class Console: Sendable {
     ProgressBar(console: self, label: label, total: total, unit: unit, startingAt: startingAt)
   }
 
-  private func styled(_ text: String, _ code: String) -> String {
-    colored ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+  /// A text in a style, given as the numbers of its escape sequence, where text may be styled.
+  package func styled(_ text: String, _ code: String) -> String {
+    isColored ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
   }
 
   // MARK: - The live line

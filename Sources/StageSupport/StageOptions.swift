@@ -26,12 +26,7 @@ package struct ComputeOptions: ParsableArguments {
   @Option(help: "Where to compute: auto or cpu.")
   package var device = "auto"
 
-  @Option(
-    help: """
-      How many threads to use. The result does not depend on it. Without it, $RANDLORA_THREADS counts, \
-      else every core that this process may use.
-      """)
-  package var threads: Int?
+  @OptionGroup package var threading: ThreadOptions
 
   package init() {}
 
@@ -43,7 +38,24 @@ package struct ComputeOptions: ParsableArguments {
   }
 }
 
+/// The option of stages that use several cores.
+package struct ThreadOptions: ParsableArguments {
+  @Option(
+    help: """
+      How many threads to use. The result does not depend on it. Without it, $RANDLORA_THREADS counts, \
+      else every core that this process may use.
+      """)
+  package var threads: Int?
+
+  package init() {}
+}
+
 extension ComputeOptions {
+  /// The number of threads to use, as `ThreadOptions` has it.
+  package func threadCount() throws(Failure) -> Int { try threading.threadCount() }
+}
+
+extension ThreadOptions {
   /// The number of threads to use.
   ///
   /// - Throws: `Failure.usage` when the option or the variable is no number from 1 to 1024.

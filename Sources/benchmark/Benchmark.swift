@@ -10,7 +10,9 @@ import StageSupport
     commandName: "benchmark",
     abstract: "Measure speed and memory: a table on standard error, JSON on standard output.",
     discussion: "Build it in release ('swift run -c release benchmark …') and leave the machine idle.",
-    subcommands: [StepBenchmark.self, TokenizeBenchmark.self, UpdateBenchmark.self, RunnerBenchmark.self])
+    subcommands: [
+      StepBenchmark.self, UpdateBenchmark.self, TokenizeBenchmark.self, PrepareDataBenchmark.self, RunnerBenchmark.self,
+    ])
 
   static func main() {
     do {

@@ -35,7 +35,7 @@ import Transformer
   var dataset: String?
   @Option(help: "The checkpoint whose adapter is at work; without it, the base alone is measured.", completion: .directory)
   var checkpoint: String?
-  @Option(help: "Which rows: validation or train.")
+  @Option(help: "Which rows: validation, train or test.")
   var split = "validation"
   @Flag(help: "Answer each prompt by greedy generation and count the answers that match word for word.")
   var exactMatch = false
@@ -45,8 +45,8 @@ import Transformer
   var saveLogits = false
 
   mutating func resolve() throws {
-    guard ["train", "validation"].contains(split) else {
-      throw Failure(.usage, "--split must be train or validation, found '\(split)'")
+    guard DatasetSplit(rawValue: split) != nil else {
+      throw Failure(.usage, "--split must be validation, train or test, found '\(split)'")
     }
     guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
   }

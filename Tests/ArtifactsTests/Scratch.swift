@@ -62,7 +62,7 @@ enum Sample {
 
   private static let split: JSON = [
     "rows": 10, "tokens": 100, "supervised_tokens": 60, "truncated_rows": 1, "dropped_rows": 0,
-    "longest_row": 20,
+    "longest_row": 20, "dropped": [:], "length_histogram": [["at_most": 16, "rows": 4], ["at_most": 32, "rows": 6]],
   ]
 
   private static let file: JSON = ["path": "a/b.bin", "bytes": 7, "sha256": digest]
@@ -75,7 +75,7 @@ enum Sample {
     ],
     .dataset: [
       "tokenizer_sha256": nil, "vocab_size": 512, "recipe": ["cutoff_len": 256],
-      "special_tokens": ["bos": 1, "eos": 2, "pad": nil], "train": split, "validation": split,
+      "special_tokens": ["bos": 1, "eos": 2, "pad": nil], "train": split, "validation": split, "test": split,
       "sources": [["name": "rows.jsonl", "bytes": 1000, "sha256": digest, "rows": 12]],
     ],
     .checkpoint: [

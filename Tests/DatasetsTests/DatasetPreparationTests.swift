@@ -80,6 +80,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(prepared.train.map(\.ids) == [[0, id("u"), id("v"), id("w")], [0, id("x"), id("y"), 1]])
   let counts: JSONObject = [
     "rows": 2, "tokens": 8, "supervised_tokens": 6, "truncated_rows": 1, "dropped_rows": 1, "longest_row": 4,
+    "dropped": ["empty": 1], "length_histogram": [["at_most": 4, "rows": 2]],
   ]
   #expect(prepared.summary.train.json == counts)
   // Only the end token does not fit.
@@ -112,15 +113,121 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   let prepare = { (seed: Int, size: DatasetOptions.ValidationSize) in
     try Prepared(data) { ($0.seed, $0.validationSize) = (seed, size) }
   }
-  let (first, again) = (try prepare(1, .rows(5)), try prepare(1, .fraction(0.25)))
+  let first = try prepare(1, .rows(5))
   #expect((first.train.count, first.validation.count) == (15, 5))
-  #expect((first.train, first.validation) == (again.train, again.validation))
   #expect(try prepare(2, .rows(5)).validation != first.validation)
   let whole = try Prepared(data).train
   #expect(first.validation == whole.filter(first.validation.contains))
   #expect(first.train == whole.filter { !first.validation.contains($0) })
-  // Chosen rows are spread over the file.
-  #expect(whole.indices.filter { first.validation.contains(whole[$0]) } == [4, 5, 10, 13, 15])
+}
+
+@Test func rowsKeepTheirSideWhenOthersAreAdded() throws {
+  let rows = (0..<400).map { "{\"text\":\"row \($0)\"}" }
+  let prepare = { (count: Int, size: DatasetOptions.ValidationSize) in
+    try Prepared(rows.prefix(count).joined(separator: "\n")) { $0.validationSize = size }
+  }
+  let (few, many) = (try prepare(200, .fraction(0.25)), try prepare(400, .fraction(0.25)))
+  #expect((30...70).contains(few.validation.count))
+  #expect(many.train.starts(with: few.train) && many.validation.starts(with: few.validation))
+  // A number of rows keeps training rows what they are.
+  let (before, after) = (try prepare(200, .rows(20)), try prepare(400, .rows(20)))
+  #expect(after.validation.count == 20 && after.train.starts(with: before.train.prefix(1)))
+  #expect(before.train.allSatisfy { !after.validation.contains($0) })
+  // Equal rows are on the same side, so that none is learned and asked for.
+  let doubled = try Prepared((rows.prefix(50) + rows.prefix(50)).joined(separator: "\n")) { $0.validationSize = .fraction(0.3) }
+  #expect(doubled.validation.allSatisfy { !doubled.train.contains($0) } && !doubled.validation.isEmpty)
+}
+
+@Test func aShareThatGivesNothingIsAWarning() throws {
+  let prepared = try Prepared(#"{"text":"x"}"#) { $0.validationSize = .fraction(0.0001) }
+  #expect(prepared.summary.warnings == ["none of 1 rows fell to validation: the share is too small for so few"])
+}
+
+@Test func namesSayWhatRowsAreFor() throws {
+  let files = [("train-0.jsonl", "{\"text\":\"x\"}"), ("dev.csv", "text,n\ny,1"), ("roman.test.jsonl", "{\"text\":\"z\"}")]
+  let prepared = try Prepared(files: files)
+  #expect(prepared.train.map(\.ids) == [[0, id("x"), 1]] && prepared.validation.map(\.ids) == [[0, id("y"), 1]])
+  #expect(prepared.test.map(\.ids) == [[0, id("z"), 1]] && prepared.summary.sourceRows == [1, 1, 1])
+  // One file is for training whatever it is called, and so are several that would all be for something else.
+  #expect(try Prepared("{\"text\":\"x\"}", name: "test.jsonl").train.count == 1)
+  #expect(try Prepared(files: [files[2], ("test2.jsonl", files[2].1)]).train.count == 2)
+  #expect(
+    message { try Prepared(files: files) { $0.validationSize = .rows(1) } }
+      .hasPrefix("usage: validation rows come from files whose names say so"))
+  #expect(message { try Prepared(files: files, validation: "{}") }.hasPrefix("usage: the data has files of validation rows"))
+}
+
+@Test func splitsHaveManyNames() {
+  let expected: [(String, DatasetSplit?)] = [
+    ("a/train-00000-of-00002.parquet", .train), ("valid.jsonl", .validation), ("x_val.json", .validation),
+    ("eval.csv", .test), ("data/validation/0.parquet", .validation), ("latest.jsonl", nil), ("trainer.txt", nil),
+    ("test/training.txt", .train),
+  ]
+  for (path, split) in expected { #expect(DatasetSplit(path: path) == split, "\(path)") }
+}
+
+@Test func longRowsAreDroppedOrAnErrorOnRequest() throws {
+  let data = "{\"text\":\"uvwxy\"}\n{\"text\":\"xy\"}"
+  let dropped = try Prepared(data) { ($0.cutoffLength, $0.truncation) = (4, .drop) }
+  #expect(dropped.train.map(\.ids) == [[0, id("x"), id("y"), 1]] && dropped.summary.train.dropped == [.tooLong: 1])
+  #expect(
+    message { try Prepared(data) { ($0.cutoffLength, $0.truncation) = (4, .error) } }
+      == "data.jsonl:1: the row has 7 tokens, more than the 4 of --cutoff-len")
+}
+
+@Test func longTextsBecomeSeveralRowsThatHoldEveryToken() throws {
+  let split = { (options: inout DatasetOptions) in (options.cutoffLength, options.splitsLongTexts) = (4, true) }
+  let withBOS = try Prepared(#"{"text":"uvwxyz"}"#, options: split)
+  #expect(withBOS.train.map(\.ids) == [[0, id("u"), id("v"), id("w")], [0, id("x"), id("y"), id("z")], [0, 1]])
+  #expect(withBOS.train.flatMap { supervised($0) } == "uvwxyz".unicodeScalars.map(id) + [1])
+  let without = #"{"bos_token":"<s>","eos_token":"</s>","add_bos_token":false}"#
+  let overlapping = try Prepared(#"{"text":"uvwxyz"}"#, configuration: without, options: split)
+  #expect(overlapping.train.map(\.ids) == [[id("u"), id("v"), id("w"), id("x")], [id("x"), id("y"), id("z"), 1]])
+  #expect(overlapping.train.flatMap { supervised($0) } == "vwxyz".unicodeScalars.map(id) + [1])
+  #expect(overlapping.summary.train.truncatedRows == 0 && overlapping.summary.sourceRows == [1])
+  // Pieces of one text stay together.
+  let texts = (0..<40).map { "{\"text\":\"\($0) is a long text\"}" }.joined(separator: "\n")
+  let chosen = try Prepared(texts) { ($0.cutoffLength, $0.splitsLongTexts, $0.validationSize) = (8, true, .rows(5)) }
+  #expect(chosen.validation.count { $0.ids.last == 1 } == 5)
+}
+
+@Test func duplicatesAreLeftOutOnRequest() throws {
+  let data = ["x", "y", "x"].map { "{\"instruction\":\"\($0)\",\"output\":\"o\"}" }.joined(separator: "\n")
+  #expect(try Prepared(data).train.count == 3)
+  let other = data.replacing("\"x\"", with: "\"z\"")
+  let unique = try Prepared(data, validation: other) { $0.dropsDuplicates = true }
+  #expect(unique.train.count == 2 && unique.summary.train.dropped == [.duplicate: 1])
+  // "y" is a training row, and the second "z" said before.
+  #expect(unique.validation.count == 1 && unique.summary.validation.dropped == [.duplicate: 2])
+}
+
+@Test func rowsWithTooLittleToLearnAreLeftOut() throws {
+  let prepared = try Prepared("{\"text\":\"x\"}\n{\"text\":\"xyz\"}") { $0.minimumSupervisedTokens = 3 }
+  #expect(prepared.train.count == 1 && prepared.summary.train.dropped == [.tooFewTargets: 1])
+}
+
+@Test func aTemplateOfOnesOwnIsUsed() throws {
+  let template = try PromptTemplate(Array("Q: {instruction} ({input}) {x}\nA:".utf8), file: "t.txt")
+  let data = #"{"instruction":"{input}","input":"b","output":"c"}"#
+  let prepared = try Prepared(data) { $0.promptTemplate = template }
+  #expect(prepared.summary.preview[0].stretches[0].text == "<s>Q: {input} (b) {x}\nA:")
+  let pair = #"{"prompt_input":"{instruction}|{input}>","prompt_no_input":"{instruction}>"}"#
+  let json = try PromptTemplate(Array(pair.utf8), file: "t.json")
+  #expect(json.prompt(instruction: "i", input: "") == "i>" && json.prompt(instruction: "i", input: "x") == "i|x>")
+  #expect(message { try PromptTemplate(Array("none".utf8), file: "t.txt") } == "t.txt: the template has no {instruction}")
+  let bare = try PromptTemplate(Array("{instruction}:".utf8), file: "t.txt")
+  #expect(
+    message { try Prepared(data) { $0.promptTemplate = bare } }
+      == "data.jsonl:1: the row has an input, for which the template has no {input}")
+}
+
+@Test func stylesOfSpecialTokensNeedThem() {
+  #expect(
+    PromptStyle.chatml.prompt(instruction: "I", input: "X")
+      == "<|im_start|>user\nI\n\nX<|im_end|>\n<|im_start|>assistant\n")
+  #expect(
+    message { try Prepared(#"{"instruction":"I","output":"O"}"#) { $0.promptStyle = .llama3 } }
+      == "the tokenizer has no token '<|start_header_id|>', which the prompt style 'llama3' is made of")
 }
 
 @Test func aFileOfItsOwnGivesTheValidationRows() throws {
@@ -142,7 +249,9 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   var options = DatasetOptions()
   options.validationSize = .fraction(0.5)
   let recipe: JSONObject = [
-    "prompt_style": "alpaca", "cutoff_len": 512, "train_on_inputs": false, "add_eos": true,
+    "field": [:], "prompt_style": "alpaca", "prompt_template": nil, "cutoff_len": 512, "truncation": "cut",
+    "split_long_texts": false, "deduplicate": false, "min_supervised_tokens": 1, "train_on_inputs": false,
+    "add_eos": true,
     "chat_template": nil, "system_prompt": nil, "mask_history": false, "template_date": nil, "text_separator": nil,
     "val_set_size": 0.5, "seed": 0,
   ]
@@ -151,13 +260,13 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
 
 @Test func progressIsReportedAndCanEndTheWork() throws {
   let workplace = try Workplace()
-  let data = (0..<600).map { "{\"input_ids\":[1,\($0)]}" }.joined(separator: "\n")
+  let data = (0..<2600).map { "{\"input_ids\":[1,\($0)]}" }.joined(separator: "\n")
   let path = try workplace.write(data, to: "data.jsonl")
-  let preparation = try DatasetPreparation(DatasetOptions(), tokenizer: nil, vocabularySize: 600)
+  let preparation = try DatasetPreparation(DatasetOptions(), tokenizer: nil, vocabularySize: 2600)
   var rows: [Int] = []
   let run = { (stop: Bool) in
     try preparation.run(
-      dataPath: path, trainFile: workplace.path("train"), validationFile: workplace.path("validation")
+      data: [path], output: { workplace.path($0.rawValue) }
     ) { progress throws(Failure) in
       rows.append(progress.rows)
       #expect(progress.bytes <= progress.totalBytes && progress.totalBytes == data.utf8.count)
@@ -165,7 +274,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
     }
   }
   _ = try run(false)
-  #expect(rows == [256, 512, 600])
+  #expect(rows == [1024, 2048, 2600])
   #expect(message { try run(true) } == "interrupted: stopped")
 }
 
@@ -184,7 +293,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
     refusal { $0.validationSize = .rows(1) }
       == "data.jsonl: 1 validation rows leave nothing of 1 rows to train on")
   let both = message { try Prepared(#"{"text":"x"}"#, validation: "{}") { $0.validationSize = .rows(1) } }
-  #expect(both.hasPrefix("usage: validation rows come from a file of their own or are taken from the data"))
+  #expect(both.hasPrefix("usage: validation rows come from files of their own or are taken from the data"))
 }
 
 @Test func whatTheTokenizerCannotGiveIsSaid() {

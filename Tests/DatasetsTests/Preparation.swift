@@ -45,17 +45,29 @@ final class Workplace {
   func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path(name)))) }
 }
 
-/// What preparing one data file gives.
+/// What preparing data gives.
 struct Prepared {
   let summary: DatasetSummary
   let train: [TokenRow]
   let validation: [TokenRow]
+  let test: [TokenRow]
 
   /// - Parameters:
   ///   - tokenizer: a tokenizer.json, or nil for none.
   ///   - vocabularySize: of the model.
   init(
     _ data: String, name: String = "data.jsonl", validation: String? = nil, in workplace: Workplace? = nil,
+    tokenizer: String? = asciiTokenizer, configuration: String = #"{"bos_token":"<s>","eos_token":"</s>"}"#,
+    vocabularySize: Int = 100, options change: (inout DatasetOptions) -> Void = { _ in }
+  ) throws {
+    try self.init(
+      files: [(name, data)], validation: validation, in: workplace, tokenizer: tokenizer,
+      configuration: configuration, vocabularySize: vocabularySize, options: change)
+  }
+
+  /// What preparing several files gives.
+  init(
+    files: [(name: String, text: String)], validation: String? = nil, in workplace: Workplace? = nil,
     tokenizer: String? = asciiTokenizer, configuration: String = #"{"bos_token":"<s>","eos_token":"</s>"}"#,
     vocabularySize: Int = 100, options change: (inout DatasetOptions) -> Void = { _ in }
   ) throws {
@@ -70,13 +82,13 @@ struct Prepared {
     }
     let preparation = try DatasetPreparation(options, tokenizer: tokenizer, vocabularySize: vocabularySize)
     summary = try preparation.run(
-      dataPath: workplace.write(data, to: name),
-      validationPath: validation.map { try workplace.write($0, to: "validation.jsonl") },
-      trainFile: workplace.path("train.safetensors"),
-      validationFile: workplace.path("validation.safetensors"),
-      previewCount: 2)
+      data: try files.map { try workplace.write($1, to: $0) },
+      validation: try validation.map { [try workplace.write($0, to: "validation.jsonl")] } ?? [],
+      output: { workplace.path($0.rawValue + ".safetensors") }, previewCount: 2)
     train = try Self.rows(workplace.path("train.safetensors"), vocabularySize)
     self.validation = try Self.rows(workplace.path("validation.safetensors"), vocabularySize)
+    test =
+      summary[.test].rows > 0 ? try Self.rows(workplace.path("test.safetensors"), vocabularySize) : []
   }
 
   private static func rows(_ path: String, _ vocabularySize: Int) throws -> [TokenRow] {

@@ -227,12 +227,13 @@ enum Sections {
 
   private static let split: JSON = [
     "rows": 1, "tokens": 4, "supervised_tokens": 2, "truncated_rows": 0, "dropped_rows": 0, "longest_row": 4,
+    "dropped": [:], "length_histogram": [],
   ]
 
   static let dataset: JSONObject = [
     "tokenizer_sha256": nil, "vocab_size": 7, "recipe": [:],
     "special_tokens": ["bos": nil, "eos": nil, "pad": nil],
-    "train": split, "validation": split, "sources": [],
+    "train": split, "validation": split, "test": split, "sources": [],
   ]
 
   static func checkpoint(step: Int, _ base: Digest) -> JSONObject {

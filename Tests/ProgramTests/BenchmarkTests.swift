@@ -21,6 +21,16 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   #expect(counts?["head"]?.integerValue == 2 * 2 * 15 * 512 * 64)
 }
 
+@Test func `preparing data is timed beside tokenizing`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  try sandbox.write((0..<50).map { #"{"text":"row \#($0)"}"# }.joined(separator: "\n"), to: "data.jsonl")
+  let arguments = ["prepare-data", "--tokenizer", "model", "--data-path", "data.jsonl", "--repetitions", "1"]
+  let result = try sandbox.succeed("benchmark", arguments).json()["result"]
+  #expect(result?["rows"] == 50 && result?["tokens"]?.integerValue ?? 0 > 50)
+  #expect(result?["ratio"]?.doubleValue ?? 0 > 0)
+}
+
 @Test func `a benchmark says what it cannot measure`() throws {
   let sandbox = try Sandbox()
   let result = try sandbox.run("benchmark", ["step", "--shape", "tiny", "--dtype", "i8"])

@@ -69,7 +69,8 @@ import Testing
   /// notices, by their digest; what a checkpoint says of its last loss and of the seed that it began with is a record.
   private static let records = [
     "/base/base_model_id", "/base/base_model_revision", "/dataset/recipe/", "/dataset/special_tokens/",
-    "/dataset/sources/", "/dataset/train/truncated_rows", "/dataset/train/dropped_rows", "/dataset/validation/",
+    "/dataset/sources/", "/dataset/train/truncated_rows", "/dataset/train/dropped", "/dataset/train/length_histogram/",
+    "/dataset/validation/", "/dataset/test/",
     "/checkpoint/loss", "/checkpoint/seed",
   ]
 

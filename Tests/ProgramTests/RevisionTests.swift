@@ -12,8 +12,8 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "2bdf8debf82fea98ff0764bbb272693814afe341cd1860816243a2ad4d6f124e"
   ),
   (
-    "prepare-data", 2, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
-    "10e3355d97b7fc549f4c697738eb1162da773720b74078bdcd9adc2457953745"
+    "prepare-data", 3, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
+    "ea096fe72719fc7b4e37cdc2ced05cf187c2a18e83f713fc8b2700d4c1e96a8b"
   ),
   (
     "init-adapter", 1, ["--base", "import-base", "--rank", "2"],

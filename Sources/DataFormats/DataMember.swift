@@ -1,0 +1,103 @@
+package import Failures
+import JSON
+
+/// Rows that belong together: a plain file, what a compressed one expands to, or a file in an archive.
+package struct DataMember {
+  enum Content {
+    case stream(ByteStream)
+    case table(RandomAccessFile)
+  }
+
+  /// What errors call it: the file's path, and the name within an archive.
+  package let name: String
+  /// The path without the endings that name a compression; within an archive the entry's.
+  package let path: String
+  /// How much of the file on the disk has been read.
+  package let bytesRead: () -> Int
+  private let content: Content
+
+  init(name: String, path: String, bytesRead: @escaping () -> Int, _ content: Content) {
+    (self.name, self.path, self.bytesRead, self.content) = (name, path, bytesRead, content)
+  }
+
+  /// What a reader must know besides the bytes.
+  package struct Options: Sendable {
+    /// What stands between the documents of a plain text; nil when it is all one document.
+    package var textSeparator: String?
+    /// The columns that rows are made of. No other is read where leaving one out saves work.
+    package var columns: [String]
+
+    package init(textSeparator: String? = nil, columns: [String]) {
+      (self.textSeparator, self.columns) = (textSeparator, columns)
+    }
+  }
+
+  /// Reads all rows in order. A member can be read once.
+  ///
+  /// - Returns: whether the rows are documents of a plain text.
+  /// - Throws: `Failure.badData` naming the place of what cannot be a row, and what `body` throws.
+  @discardableResult
+  package func forEachRow(
+    _ options: Options, _ body: (RawRow) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    switch content {
+    case .table(let file):
+      try ParquetFile(file).forEachRow(columns: options.columns, body)
+      return false
+    case .stream(let stream):
+      let format = try format(of: stream, options.columns)
+      if try stream.peek(3).elementsEqual([0xEF, 0xBB, 0xBF]) { stream.skip(3) }
+      switch format {
+      case .lines: try forEachLine(of: stream, body)
+      case .array: try JSONArrayReader(stream).forEachElement(body)
+      case .table(let separator): try TableReader(stream, separator: separator).forEachRow(body)
+      case .text: try forEachDocument(of: stream, options.textSeparator, body)
+      }
+      return format == .text
+    }
+  }
+
+  /// Bytes by which the format is told.
+  private static let beginning = 1 << 16
+
+  private func format(of stream: ByteStream, _ columns: [String]) throws(Failure) -> DataFormat {
+    let beginning = try stream.peek(Self.beginning)
+    if beginning.starts(with: [0xFF, 0xFE]) || beginning.starts(with: [0xFE, 0xFF]) {
+      throw Failure(.badData, "\(name): the text is UTF-16", hint: "convert the file to UTF-8")
+    }
+    guard beginning.count == Self.beginning || !beginning.allSatisfy(DataFormat.isSpace) else { throw Failure(.badData, "\(name): the file is empty") }
+    return DataFormat(beginning: beginning, name: path, columns: columns)
+  }
+
+  private func forEachLine(
+    of stream: ByteStream, _ body: (RawRow) throws(Failure) -> Void
+  ) throws(Failure) {
+    var number = 0
+    while let line = try stream.next(upTo: [UInt8(ascii: "\n")]) {
+      number += 1
+      guard !line.allSatisfy(DataFormat.isSpace) else { continue }
+      try body(RawRow(content: .json(line, .init(line: number)), file: name, number: number))
+    }
+  }
+
+  private func forEachDocument(
+    of stream: ByteStream, _ separator: String?, _ body: (RawRow) throws(Failure) -> Void
+  ) throws(Failure) {
+    let separator = Array((separator ?? "").utf8)
+    let lineBreaks = { (part: ArraySlice<UInt8>) in part.count { $0 == UInt8(ascii: "\n") } }
+    var line = 1
+    while let part = separator.isEmpty ? try stream.rest() : try stream.next(upTo: separator) {
+      let leading = part.prefix(while: Self.isBlank)
+      let document = part[leading.count...]
+      if !document.isEmpty {
+        let trailing = document.reversed().prefix(while: Self.isBlank).count
+        let text = Array(document.dropLast(trailing))
+        try body(RawRow(content: .text(text), file: name, number: line + lineBreaks(leading)))
+      }
+      line += lineBreaks(part[...]) + lineBreaks(separator[...])
+    }
+  }
+
+  /// White space of ASCII, which documents are stripped of.
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+}

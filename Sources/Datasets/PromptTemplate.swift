@@ -1,0 +1,82 @@
+package import Failures
+import JSON
+
+/// The text around an instruction and its input.
+package struct PromptTemplate: Sendable, Equatable {
+  private let withInput: String
+  private let withoutInput: String
+  /// What ends the answer; it is learned with it.
+  package let ending: String
+  /// Tokens that the tokenizer must know for the texts to mean what they should.
+  package let specialTokens: [String]
+
+  /// - Parameters:
+  ///   - withInput: the prompt with `{instruction}` and `{input}` in it.
+  ///   - withoutInput: the prompt of a row without an input, with `{instruction}` in it.
+  init(withInput: String, withoutInput: String, ending: String = "", specialTokens: [String] = []) {
+    (self.withInput, self.withoutInput) = (withInput, withoutInput)
+    (self.ending, self.specialTokens) = (ending, specialTokens)
+  }
+
+  /// Reads a template of the user's: a text with `{instruction}` and perhaps `{input}`; or JSON with one such text
+  /// as `prompt_input` and one as `prompt_no_input`, as alpaca-lora has them.
+  ///
+  /// - Throws: `Failure.badData` when a placeholder is missing.
+  package init(_ bytes: [UInt8], file: String) throws(Failure) {
+    if bytes.first(where: { !$0.isWhitespace }) == UInt8(ascii: "{"),
+      let document = try? JSONDocument(bytes, source: file)
+    {
+      self.init(
+        withInput: try document.cursor.field("prompt_input").string(),
+        withoutInput: try document.cursor.field("prompt_no_input").string())
+    } else {
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw Failure(.badData, "\(file): the template is not valid UTF-8")
+      }
+      self.init(withInput: text, withoutInput: text)
+    }
+    guard withInput.contains(Self.instruction), withoutInput.contains(Self.instruction) else {
+      throw Failure(
+        .badData, "\(file): the template has no {instruction}", hint: "write it where the instruction belongs")
+    }
+  }
+
+  private static let (instruction, input) = ("{instruction}", "{input}")
+
+  /// Whether a prompt can hold this input.
+  func canHold(input: String) -> Bool { input.utf8.isEmpty || withInput.contains(Self.input) }
+
+  /// The prompt, up to where the answer begins.
+  package func prompt(instruction: String, input: String) -> String {
+    let template = input.utf8.isEmpty ? withoutInput : withInput
+    // One pass, so that a placeholder in the data stays what it is.
+    return Self.pieces(template).map { piece in
+      switch piece {
+      case Self.instruction[...]: instruction
+      case Self.input[...]: input
+      default: String(piece)
+      }
+    }.joined()
+  }
+
+  /// The template cut before and after each placeholder.
+  private static func pieces(_ template: String) -> [Substring] {
+    var pieces: [Substring] = []
+    var rest = template[...]
+    while let brace = rest.firstIndex(of: "{") {
+      let tail = rest[brace...]
+      let placeholder = [instruction, input].first(where: tail.hasPrefix) ?? "{"
+      let end = rest.index(brace, offsetBy: placeholder.count)
+      pieces += [rest[..<brace], rest[brace..<end]]
+      rest = rest[end...]
+    }
+    return pieces + [rest]
+  }
+
+  /// The texts as the manifest records them.
+  var json: JSON { ["with_input": .string(withInput), "without_input": .string(withoutInput)] }
+}
+
+extension UInt8 {
+  fileprivate var isWhitespace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+}

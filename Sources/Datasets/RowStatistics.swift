@@ -1,0 +1,80 @@
+import Tokenizer
+
+/// What is counted over all rows to warn of the classical mistakes.
+struct RowStatistics {
+  private let tokenizer: Tokenizer?
+  private let options: DatasetOptions
+  private let vocabularySize: Int
+  private var rows = 0
+  private var straddling = 0
+  private var truncated = 0
+  private var pretokenized = 0
+  private var (learningEOS, withBOS, withDoubleBOS) = (0, 0, 0)
+  /// Plain texts, and the documents in them.
+  private var (texts, documents) = (0, 0)
+
+  init(_ tokenizer: Tokenizer?, _ options: DatasetOptions, vocabularySize: Int) {
+    (self.tokenizer, self.options, self.vocabularySize) = (tokenizer, options, vocabularySize)
+  }
+
+  mutating func count(_ row: EncodedRow) {
+    straddling += row.straddles ? 1 : 0
+    truncated += row.isTruncated ? 1 : 0
+    for piece in row.rows {
+      rows += 1
+      pretokenized += row.kind == .tokens ? 1 : 0
+      if let eos = tokenizer?.eosID, let last = piece.ids.lastIndex(of: eos), piece.supervised[last] { learningEOS += 1 }
+      guard let bos = tokenizer?.bosID, piece.ids.first == bos else { continue }
+      withBOS += 1
+      withDoubleBOS += piece.ids.dropFirst().first == bos ? 1 : 0
+    }
+  }
+
+  mutating func count(documents: Int) {
+    texts += 1
+    self.documents += documents
+  }
+
+  /// Warnings for whoever prepares the data.
+  var warnings: [String] {
+    [straddlingWarning, documentWarning].compactMap { $0 } + (tokenizer.map(warnings) ?? [])
+  }
+
+  private var straddlingWarning: String? {
+    guard straddling > 0 else { return nil }
+    return "in \(straddling) rows a token reaches from the prompt into the answer; it is not learned"
+  }
+
+  private var documentWarning: String? {
+    guard texts > 0, texts == documents, truncated > 0 else { return nil }
+    return "the text is one document, of which only \(options.cutoffLength) tokens are used; "
+      + "say with --text-separator what stands between documents"
+  }
+
+  private func warnings(_ tokenizer: Tokenizer) -> [String] {
+    var warnings: [String] = []
+    if let eos = tokenizer.eosID, learningEOS == 0, rows > 0 {
+      warnings.append(
+        "no row has the end-of-text token \(eos) among what is learned: the model will not learn to stop")
+    }
+    if let pad = tokenizer.padID, pad == tokenizer.eosID {
+      warnings.append(
+        "the padding token is the end-of-text token (\(pad)): harmless here, where targets are told by place, but "
+          + "a tool that masks padding by its id would never teach the end")
+    }
+    if let bos = tokenizer.bosID, withDoubleBOS > 0 {
+      warnings.append("\(withDoubleBOS) rows begin with two BOS tokens (\(bos)): the data has one of its own too many")
+    }
+    if let bos = tokenizer.bosID, tokenizer.prefixIDs.contains(bos), pretokenized > withBOS {
+      warnings.append(
+        "\(pretokenized - withBOS) rows of input_ids do not begin with BOS (\(bos)), which the tokenizer puts before "
+          + "every text")
+    }
+    if tokenizer.vocabularySize > vocabularySize {
+      warnings.append(
+        "the tokenizer has \(tokenizer.vocabularySize) tokens, the model's embedding only \(vocabularySize): rows "
+          + "with the others are refused")
+    }
+    return warnings
+  }
+}

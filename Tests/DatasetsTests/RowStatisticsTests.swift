@@ -1,0 +1,27 @@
+import Datasets
+import Testing
+
+@Test func oneLongDocumentIsAWarning() throws {
+  let prepared = try Prepared("xxxxxxxxxx", name: "a.txt") { $0.cutoffLength = 5 }
+  #expect(
+    prepared.summary.warnings.prefix(1) == [
+      "the text is one document, of which only 5 tokens are used; "
+        + "say with --text-separator what stands between documents"
+    ])
+}
+
+@Test func theClassicalMistakesAreWarnings() throws {
+  let warnings = { (data: String, configuration: String, change: @escaping (inout DatasetOptions) -> Void) in
+    try Prepared(data, configuration: configuration, options: change).summary.warnings.map { $0.prefix(48) }
+  }
+  let usual = #"{"bos_token":"<s>","eos_token":"</s>"}"#
+  #expect(try warnings(#"{"text":"x"}"#, usual) { _ in } == [])
+  #expect(try warnings(#"{"text":"x"}"#, usual) { $0.addsEOS = false } == ["no row has the end-of-text token 1 among what is"])
+  #expect(
+    try warnings(#"{"text":"x"}"#, #"{"bos_token":"<s>","eos_token":"</s>","pad_token":"</s>"}"#) { _ in }
+      == ["the padding token is the end-of-text token (1): "])
+  #expect(try warnings(#"{"text":"<s><s>x"}"#, usual) { _ in } == ["1 rows begin with two BOS tokens (0): the data h"])
+  #expect(try warnings(#"{"input_ids":[5,6,1]}"#, usual) { _ in } == ["1 rows of input_ids do not begin with BOS (0), w"])
+  let small = try Prepared(#"{"text":"x"}"#, vocabularySize: 98).summary.warnings
+  #expect(small.map { $0.prefix(45) } == ["the tokenizer has 100 tokens, the model's emb"])
+}

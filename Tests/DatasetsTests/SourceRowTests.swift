@@ -1,0 +1,103 @@
+import Datasets
+import Failures
+import Testing
+
+@Test(arguments: [
+  ("", "data.jsonl: the file is empty"),
+  ("{\"text\":\"x\"}\n[1]", "data.jsonl:2:1: expected a row (an object)"),
+  ("{\"text\":\"x\"}\n\n{\"text\":1}", "data.jsonl:3:9: /text: expected a string, found an integer"),
+  ("{\"text\":\"x\"}\n{\"text\"", "data.jsonl:2:8: not valid JSON: unexpected end of the text"),
+  (
+    "{\"question\":\"x\"}",
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'prompt' and 'completion', with 'messages' or 'conversations', or with 'input_ids', found 'question'"
+  ),
+  (
+    "{}",
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'prompt' and 'completion', with 'messages' or 'conversations', or with 'input_ids', found no fields"
+  ),
+  (
+    "{\"text\":\"x\",\"instruction\":\"y\"}",
+    "data.jsonl:1:1: expected a row with 'text', with 'instruction' and 'output', with 'prompt' and 'completion', with 'messages' or 'conversations', or with 'input_ids', found 'text', 'instruction'"
+  ),
+  ("{\"instruction\":\"x\"}", "data.jsonl:1:1: the field 'output' is missing"),
+  (
+    "{\"text\":\"x\"}\n{\"instruction\":\"x\",\"output\":\"y\"}",
+    "data.jsonl:2: a row with 'instruction' among rows with 'text' (data.jsonl:1)"
+  ),
+  ("{\"text\":\"\"}", "data.jsonl: none of 1 rows has a token to learn within 512 tokens"),
+  ("{\"input_ids\":[1,100]}", "data.jsonl:1:17: /input_ids/1: expected a token id from 0 to 99"),
+  ("{\"input_ids\":[1,-1]}", "data.jsonl:1:17: /input_ids/1: expected a token id from 0 to 99"),
+  ("{\"input_ids\":7}", "data.jsonl:1:14: /input_ids: expected an array of token ids"),
+  (
+    "{\"input_ids\":[1,2],\"labels\":[1]}",
+    "data.jsonl:1:29: /labels: expected one label for each of the 2 input_ids"
+  ),
+  (
+    "{\"input_ids\":[1,2],\"labels\":[1,3]}",
+    "data.jsonl:1:32: /labels/1: expected 2, as in input_ids, or -100"
+  ),
+])
+func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
+  #expect(message { try Prepared(data) } == expected)
+}
+
+@Test func columnsMayHaveOtherNames() throws {
+  let map = { (words: [String]) in { (options: inout DatasetOptions) in options.fields = try! FieldMapping(words) } }
+  let data = #"{"question":"ab","answer":"d","text":"unused"}"#
+  let prompt = try Prepared(data, options: map(["prompt=question", "completion=answer"]))
+  #expect(prompt.train == [TokenRow(ids: [0, 98, id("d"), 1], supervised: [false, false, true, true])])
+  let instruction = try Prepared(data, options: map(["instruction=question", "output=answer"]))
+  #expect(instruction.summary.preview[0].stretches.map(\.text) == ["<s>### Instruction:\nab\n\n### Response:\n", "d</s>"])
+  // One that is named says which of several kinds is meant.
+  #expect(try Prepared(#"{"text":"x","instruction":"y"}"#, options: map(["text=text"])).train.map(\.ids) == [[0, id("x"), 1]])
+  #expect(
+    message { try Prepared(data, options: map(["prompt=q", "completion=answer"])) }
+      == "data.jsonl:1:1: the field 'q' is missing")
+  #expect(
+    message { try Prepared("q,answer\nx,y", name: "a.csv", options: map(["prompt=question", "completion=answer"])) }
+      == "a.csv:2: the field 'question' is missing")
+}
+
+@Test func mappingsThatMakeNoSenseAreRefused() {
+  let refusal = { (words: [String]) in message { try FieldMapping(words) } }
+  #expect(refusal(["prompt"]) == "usage: --field must be FIELD=COLUMN, found 'prompt'")
+  #expect(refusal(["promt=x"]) == "usage: --field 'promt=x': rows have no field 'promt'")
+  #expect(refusal(["text=a", "text=b"]) == "usage: --field names 'text' twice")
+}
+
+@Test func aPromptAloneMakesNoRow() throws {
+  // Other kinds of rows have one beside them.
+  #expect(try Prepared(#"{"text":"x","prompt":"y"}"#).train.map(\.ids) == [[0, id("x"), 1]])
+}
+
+@Test func mutatedFilesNeverTrap() throws {
+  let workplace = try Workplace()
+  let seed = Array(
+    #"""
+    {"instruction":"a\u00e9","input":"b","output":"c"}
+    {"instruction":"x","output":"y z"}
+    {"input_ids":[1,2,3],"labels":[-100,2,3]}
+    """#.utf8)
+  var state: UInt64 = 5
+  func random(_ limit: Int) -> Int {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return Int(state >> 33) % limit
+  }
+  for round in 0..<600 {
+    var bytes = round % 2 == 0 ? Array(seed.prefix(86)) : Array(seed.suffix(42))
+    for _ in 0...random(3) {
+      let place = random(bytes.count)
+      switch random(3) {
+      case 0: bytes[place] = UInt8(random(256))
+      case 1: bytes.remove(at: place)
+      default: bytes.insert(Array("\"{}[],:-1\n".utf8)[random(10)], at: place)
+      }
+    }
+    let name = ["a.jsonl", "a.json", "a.txt", "a"][random(4)]
+    do {
+      _ = try Prepared(String(decoding: bytes, as: UTF8.self), name: name, in: workplace)
+    } catch let failure as Failure {
+      #expect(failure.message.contains(name))
+    }
+  }
+}
