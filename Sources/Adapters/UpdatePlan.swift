@@ -1,12 +1,28 @@
+import Checkpoint
+
 /// Chooses, from shapes and flags alone, in which form each layer's update is computed.
 package struct UpdatePlan: Sendable {
   /// Tokens that share one set of parameters: those of an optimiser step, or of a whole evaluation; nil: ΔW itself is
   /// wanted, whatever it costs.
   private let tokens: Int?
+  /// Whether there is room for a matrix as large as the weight, and its gradient, beside each adapted layer.
+  private let hasRoom: Bool
 
-  package init(tokens: Int) { self.tokens = tokens }
+  package init(tokens: Int) {
+    self.tokens = tokens
+    hasRoom = true
+  }
 
-  private init() { tokens = nil }
+  /// - Parameter room: the bytes that full matrices may take; nil: any number.
+  package init(tokens: Int, layout: AdapterLayout, room: Int?) {
+    self.tokens = tokens
+    hasRoom = layout.modules.reduce(0) { $0 + 8 * $1.outFeatures * $1.inFeatures } <= room ?? .max
+  }
+
+  private init() {
+    tokens = nil
+    hasRoom = true
+  }
 
   /// ΔW is formed in any case.
   package static let delta = UpdatePlan()
@@ -17,6 +33,28 @@ package struct UpdatePlan: Sendable {
   /// its gradient; with the factors, T·k·(3·in + 2·out).
   func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int) -> Bool {
     guard let tokens else { return true }
-    return (2 * k + tokens) * out * `in` <= tokens * k * (3 * `in` + 2 * out)
+    return hasRoom && (2 * k + tokens) * out * `in` <= tokens * k * (3 * `in` + 2 * out)
+  }
+}
+
+extension UpdatePlan {
+  /// Bytes that training with an adapter holds besides its parameters and their gradient.
+  /// - Parameter tokens: of a micro-batch.
+  /// - Returns: what is held all the time, and what one layer takes for a while.
+  package func bytes(of layout: AdapterLayout, tokens: Int, hasDropout: Bool) -> (held: Int, scratch: Int) {
+    var held = 0, scratch = 0
+    for (index, module) in layout.modules.enumerated() {
+      let (out, `in`) = (module.outFeatures, module.inFeatures)
+      let dropped = hasDropout ? 2 * tokens * `in` : 0
+      guard layout.method == .randlora else {
+        scratch = max(scratch, dropped + 2 * tokens * layout.rank)
+        continue
+      }
+      let inner = layout.basesCount(module: index) * layout.rank
+      let isDelta = formsDelta(outFeatures: out, inFeatures: `in`, inner: inner)
+      held += 2 * (isDelta ? out * `in` : inner * min(out, `in`))
+      scratch = max(scratch, dropped + (isDelta ? 0 : 2 * tokens * inner), inner * min(out, `in`))
+    }
+    return (4 * held, 4 * scratch)
   }
 }

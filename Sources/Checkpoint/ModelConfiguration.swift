@@ -49,6 +49,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package let windows: [Int?]
   /// `tie_word_embeddings`: the output head uses the embedding matrix.
   package let tiesEmbeddings: Bool
+  /// `quantization_config`; nil for a model that is not quantized.
+  package let quantization: QuantizationConfiguration?
   /// `bos_token_id`
   package let bosID: Int?
   /// `eos_token_id`: one or several, or none.
@@ -97,6 +99,7 @@ package struct ModelConfiguration: Sendable, Equatable {
       .init(config: config, rotation: family.rotation, contextLength: contextLength, headWidth: headWidth),
       windows: windows)
     tiesEmbeddings = try config.optional("tie_word_embeddings")?.bool() ?? family.tiesEmbeddings
+    quantization = try Self.quantization(config)
     let tokens = try SpecialTokens(
       config, defaults: family.tokens, vocabularySize: vocabularySize)
     (bosID, eosIDs, padID) = (tokens.bosID, tokens.eosIDs, tokens.padID)
@@ -168,6 +171,17 @@ package struct ModelConfiguration: Sendable, Equatable {
   }
 }
 
+// MARK: - Quantization
+
+extension ModelConfiguration {
+  private static func quantization(_ config: JSONCursor) throws(Failure) -> QuantizationConfiguration? {
+    guard let field = try config.optional("quantization_config"), field.value.objectValue?.isEmpty != true else {
+      return nil
+    }
+    return try QuantizationConfiguration(field)
+  }
+}
+
 // MARK: - Numbers that only some families have
 
 extension ModelConfiguration {
@@ -212,7 +226,7 @@ extension ModelConfiguration {
 
   /// Fields that must be absent or null.
   private static let refusedFields = [
-    "quantization_config", "clip_qkv", "num_experts", "num_local_experts", "pruned_heads",
+    "clip_qkv", "num_experts", "num_local_experts", "pruned_heads",
     "attention_chunk_size", "layer_norm_eps", "compression_config",
   ]
 
@@ -220,9 +234,7 @@ extension ModelConfiguration {
     for name in refusedFields {
       guard let field = try config.optional(name) else { continue }
       if field.value.objectValue?.isEmpty ?? false { continue }
-      throw field.failure(
-        "'\(name)' is not supported",
-        hint: name == "quantization_config" ? "use the model's original weights in f32, f16 or bf16" : nil)
+      throw field.failure("'\(name)' is not supported")
     }
     let activation = JSON.string(family.activation.rawValue)
     for (name, neutral) in neutralValues + [("hidden_act", activation), ("hidden_activation", activation)] {

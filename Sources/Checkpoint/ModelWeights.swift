@@ -60,6 +60,12 @@ extension ModelConfiguration {
     weightShapes + (tiesEmbeddings ? [("lm_head.weight", [vocabularySize, width])] : [])
   }
 
+  /// The weights of the linear layers, with the output head's where it has one of its own: what may be quantized.
+  package var linearWeights: [(name: String, shape: [Int])] {
+    let layers = linearModules.map { (name: $0.name + ".weight", shape: [$0.outFeatures, $0.inFeatures]) }
+    return tiesEmbeddings ? layers : layers + [("lm_head.weight", [vocabularySize, width])]
+  }
+
   /// The number of weights; a tied head counts once.
   package var parameterCount: Int {
     weightShapes.reduce(0) { $0 + $1.shape.reduce(1, *) }

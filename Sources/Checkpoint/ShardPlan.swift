@@ -10,15 +10,20 @@ package struct ShardPlan: Sendable {
   ///   - tensors: what the model consists of; their sizes must not overflow.
   ///   - limit: the most bytes of tensors in a file; a larger tensor has one of its own.
   package init(_ tensors: [TensorDescription], limit: Int) {
+    self.init(groups: tensors.map { [$0] }, limit: limit)
+  }
+
+  /// - Parameter groups: tensors that belong into one file together.
+  package init(groups: [[TensorDescription]], limit: Int) {
     var shards: [[TensorDescription]] = [[]]
     var bytes = 0
-    for tensor in tensors {
-      let size = tensor.byteCount ?? .max
+    for group in groups {
+      let size = group.reduce(0) { $0 + ($1.byteCount ?? .max) }
       if bytes > 0, size > limit - bytes {
         shards.append([])
         bytes = 0
       }
-      shards[shards.count - 1].append(tensor)
+      shards[shards.count - 1] += group
       bytes += size
     }
     self.shards = shards

@@ -60,16 +60,43 @@ package struct WeightFiles: Sendable {
     positions[ByteString(name)].flatMap { files[$0][name] }
   }
 
-  /// The tensor of that name, which must be there, of this shape and of a type that weights may have.
-  package func weight(_ name: String, shape: [Int]) throws(Failure) -> StoredTensor {
+  /// The file that holds a tensor, or what the errors call all of them when none does.
+  func path(of name: String) -> String { positions[ByteString(name)].map { files[$0].path } ?? source }
+
+  /// The tensor of that name, which must be there and, where asked, have this element type and shape.
+  func tensor(_ name: String, dtype: DType? = nil, shape: [Int]? = nil) throws(Failure) -> StoredTensor {
     guard let position = positions[ByteString(name)] else {
       throw Failure(.badData, "\(source): the tensor '\(name)' is missing")
     }
-    let tensor = try files[position].tensor(name, shape: shape)
+    return try files[position].tensor(name, dtype: dtype, shape: shape)
+  }
+
+  /// A weight that bitsandbytes quantized; nil when it is not quantized.
+  package func quantized(_ name: String, shape: [Int]) throws(Failure) -> QuantizedMatrix? {
+    guard shape.count == 2 else { return nil }
+    return try SavedQuantization(name, in: self)?.matrix(shape: shape)
+  }
+
+  /// A linear layer's weight: as it is, or as bitsandbytes quantized it.
+  package func matrix(_ name: String, shape: [Int]) throws(Failure) -> Weight {
+    if let matrix = try quantized(name, shape: shape) { return Weight(matrix) }
+    if let tensor = self[name], tensor.dtype == .u8 || tensor.dtype == .i8 {
+      throw Failure(
+        .badData,
+        "\(path(of: name)): the tensor '\(name)' has element type \(tensor.dtype.rawValue), "
+          + "but no state of a quantization that is known lies beside it",
+        hint: "known are bitsandbytes' nf4, fp4 and int8")
+    }
+    return Weight(try weight(name, shape: shape))
+  }
+
+  /// The tensor of that name, which must be there, of this shape and of a type that weights may have.
+  package func weight(_ name: String, shape: [Int]) throws(Failure) -> StoredTensor {
+    let tensor = try tensor(name, shape: shape)
     guard tensor.dtype.isWeight else {
       throw Failure(
         .badData,
-        "\(files[position].path): the tensor '\(name)' has element type \(tensor.dtype.rawValue), "
+        "\(path(of: name)): the tensor '\(name)' has element type \(tensor.dtype.rawValue), "
           + "expected F32, F16 or BF16")
     }
     return tensor
@@ -80,9 +107,8 @@ package struct WeightFiles: Sendable {
   /// Two kinds of leftovers are known to be harmless and pass, as in transformers: `rotary_emb.inv_freq` buffers,
   /// and a `lm_head.weight` beside tied embeddings that has their shape.
   package func check(against configuration: ModelConfiguration) throws(Failure) {
-    var expected = Set<ByteString>()
-    for (name, shape) in configuration.weightShapes {
-      expected.insert(ByteString(name))
+    var expected = Set(try checkQuantization(against: configuration).map(ByteString.init))
+    for (name, shape) in configuration.weightShapes where expected.insert(ByteString(name)).inserted {
       _ = try weight(name, shape: shape)
     }
     for description in descriptions where !expected.contains(ByteString(description.name)) {
@@ -97,13 +123,34 @@ package struct WeightFiles: Sendable {
     }
   }
 
-  /// The type of most of a model's weights.
+  /// The type of most of a model's weights; of quantized ones, the type that their values are rounded to.
   package func mainType(of configuration: ModelConfiguration) -> DType {
     var sizes: [DType: Int] = [:]
-    for (name, _) in configuration.weightShapes {
-      if let tensor = self[name] { sizes[tensor.dtype, default: 0] += tensor.count }
+    for (name, shape) in configuration.weightShapes {
+      let dtype = (try? quantized(name, shape: shape))?.dtype ?? self[name]?.dtype
+      if let dtype { sizes[dtype, default: 0] += shape.reduce(1, *) }
     }
     return DType.allCases.max { sizes[$0, default: 0] < sizes[$1, default: 0] } ?? .f32
+  }
+
+  /// Checks the quantized weights.
+  /// - Returns: the names of their tensors.
+  private func checkQuantization(against configuration: ModelConfiguration) throws(Failure) -> [String] {
+    var names: [String] = []
+    for (name, shape) in configuration.linearWeights {
+      _ = try matrix(name, shape: shape)
+      guard let saved = SavedQuantization(name, in: self) else { continue }
+      guard saved.bits == configuration.quantization?.bits else {
+        throw Failure(
+          .badData, "\(path(of: name)): the tensor '\(name)' is quantized to \(saved.bits) bits, "
+            + "but config.json does not say so", hint: "its quantization_config may come from another model")
+      }
+      names += [name] + saved.companions
+    }
+    guard names.isEmpty, let bits = configuration.quantization?.bits else { return names }
+    throw Failure(
+      .badData, "\(source): no weight is quantized, but config.json's quantization_config says \(bits) bits",
+      hint: "remove quantization_config, and use import-base --quantize")
   }
 
   private static func positions(_ files: [SafeTensors]) -> [ByteString: Int] {

@@ -3,19 +3,20 @@ extension JSON {
   /// with an indent of 0 all on one line and without spaces. Ends without a line break.
   ///
   /// Numbers are in ECMAScript's form; one that is not finite becomes `null`, as `JSON.stringify` has it.
-  package func text(indent: Int = 2) -> String {
+  /// - Parameter keepingFloats: whether a double that is whole gets a ".0", for readers that tell `50.0` from `50`.
+  package func text(indent: Int = 2, keepingFloats: Bool = false) -> String {
     var output: [UInt8] = []
-    appendText(to: &output, indent: max(indent, 0), level: 0)
+    appendText(to: &output, indent: max(indent, 0), level: 0, keepingFloats: keepingFloats)
     return String(decoding: output, as: UTF8.self)
   }
 
-  private func appendText(to output: inout [UInt8], indent: Int, level: Int) {
+  private func appendText(to output: inout [UInt8], indent: Int, level: Int, keepingFloats: Bool) {
     switch self {
     case .array(let elements) where !elements.isEmpty:
       output.append(UInt8(ascii: "["))
       for (index, element) in elements.enumerated() {
         Self.appendBreak(to: &output, indent: indent, level: level + 1, comma: index > 0)
-        element.appendText(to: &output, indent: indent, level: level + 1)
+        element.appendText(to: &output, indent: indent, level: level + 1, keepingFloats: keepingFloats)
       }
       Self.appendBreak(to: &output, indent: indent, level: level, comma: false)
       output.append(UInt8(ascii: "]"))
@@ -25,10 +26,12 @@ extension JSON {
         Self.appendBreak(to: &output, indent: indent, level: level + 1, comma: index > 0)
         JSON.string(member.key).appendScalar(to: &output)
         output.append(contentsOf: (indent > 0 ? ": " : ":").utf8)
-        member.value.appendText(to: &output, indent: indent, level: level + 1)
+        member.value.appendText(to: &output, indent: indent, level: level + 1, keepingFloats: keepingFloats)
       }
       Self.appendBreak(to: &output, indent: indent, level: level, comma: false)
       output.append(UInt8(ascii: "}"))
+    case .number(let value) where keepingFloats && value.magnitude < 1e21 && value == value.rounded():
+      output.append(contentsOf: (ECMAScriptNumber.text(value) + ".0").utf8)
     default:
       appendScalar(to: &output)
     }

@@ -6,8 +6,13 @@ package import JSON
 package import Tensor
 
 /// A base with an adapter added to its weights: what a plain Hugging Face model directory holds.
+///
+/// The weights of a quantized base are dequantized first: they are what the adapter was trained against. Instead it may
+/// be added to the weights that the base was quantized from.
 package struct MergedModel {
   private let base: BaseModel
+  /// The base that `base` was quantized from, when the adapter is added to its weights.
+  private let original: BaseModel?
   private let adapter: Adapter
   private let weights: WeightFiles
   /// The type to write; nil: each tensor keeps its own.
@@ -19,22 +24,71 @@ package struct MergedModel {
 
   private static let head = "lm_head.weight", embedding = "model.embed_tokens.weight"
 
-  package init(base: BaseModel, adapter: Adapter, dtype: DType?) throws(Failure) {
+  /// - Parameter original: the base that `base` was quantized from, to merge into its weights; else nil.
+  /// - Throws: `Failure.usage` when `original` is given for a base that is not quantized, `Failure.badData` when it is
+  ///   not what the base was made from.
+  package init(base: BaseModel, original: BaseModel? = nil, adapter: Adapter, dtype: DType?) throws(Failure) {
     self.base = base
+    self.original = original
     self.adapter = adapter
     self.dtype = dtype
-    weights = try base.weights()
-    try weights.check(against: base.configuration)
-    // Known harmless extras, such as the rotary buffers of old files, are left behind.
-    let names = Set(base.configuration.weightShapes.map(\.name))
-    var tensors = weights.descriptions.filter { names.contains($0.name) }
+    let source = original ?? base
+    weights = try source.weights()
+    try weights.check(against: source.configuration)
+    var tensors = try Self.tensors(of: source, weights, dtype: dtype)
     let partings = adapter.layout.trained.contains { [Self.head, Self.embedding].contains($0.name) }
     untiesHead =
       base.configuration.tiesEmbeddings && (partings || adapter.layout.modules.contains { $0.isOutputHead })
     if untiesHead, let embedding = tensors.first(where: { $0.name == Self.embedding }) {
       tensors.append(TensorDescription(name: Self.head, dtype: embedding.dtype, shape: embedding.shape))
     }
-    self.tensors = tensors.map { TensorDescription(name: $0.name, dtype: dtype ?? $0.dtype, shape: $0.shape) }
+    self.tensors = tensors
+    if let original { try Self.check(original, madeInto: base, modules: adapter.layout.modules) }
+  }
+
+  /// The tensors of a model, dequantized. Known harmless extras, such as the rotary buffers of old files, are left
+  /// behind.
+  private static func tensors(
+    of source: BaseModel, _ weights: WeightFiles, dtype: DType?
+  ) throws(Failure) -> [TensorDescription] {
+    let shapes = Dictionary(uniqueKeysWithValues: source.configuration.weightShapes.map { ($0.name, $0.shape) })
+    var tensors: [TensorDescription] = []
+    for name in weights.descriptions.map(\.name) {
+      guard let shape = shapes[name] else { continue }
+      var own = try weights.quantized(name, shape: shape)?.dtype
+      if own == nil { own = try weights.weight(name, shape: shape).dtype }
+      tensors.append(TensorDescription(name: name, dtype: dtype ?? own ?? .f32, shape: shape))
+    }
+    return tensors
+  }
+
+  /// The codes of the adapted layers must stand for about the weights that the original has.
+  private static func check(
+    _ original: BaseModel, madeInto base: BaseModel, modules: [LinearModule]
+  ) throws(Failure) {
+    guard base.configuration.quantization != nil else {
+      throw Failure(
+        .usage, "the base '\(base.artifact.directory)' is not quantized: its own weights are the original ones",
+        hint: "leave out --original-base")
+    }
+    func mismatch(_ why: String) -> Failure {
+      Failure(
+        .badData, "'\(base.artifact.directory)' was not quantized from '\(original.artifact.directory)': \(why)",
+        hint: "give the base that was imported from the same weights without --quantize")
+    }
+    let (own, others) = (base.configuration.weightShapes, original.configuration.weightShapes)
+    guard original.configuration.quantization == nil, own.map(\.name) == others.map(\.name),
+      own.map(\.shape) == others.map(\.shape)
+    else { throw mismatch("they have other tensors") }
+    let (coded, exact) = (try base.weights(), try original.weights())
+    for module in modules where !(module.isOutputHead && base.configuration.tiesEmbeddings) {
+      let (name, shape) = (module.name + ".weight", [module.outFeatures, module.inFeatures])
+      let distance = try coded.matrix(name, shape: shape).floats()
+      let weight = try exact.matrix(name, shape: shape).floats()
+      distance.scale(by: -1)
+      distance.add(weight)
+      guard distance.sumOfSquares * 4 <= weight.sumOfSquares else { throw mismatch("'\(name)' differs by more than half") }
+    }
   }
 
   /// The bytes of weights that `write` writes.
@@ -66,11 +120,17 @@ package struct MergedModel {
 
   private func append(_ description: TensorDescription, to file: SafeTensorsWriter) throws(Failure) {
     let source = untiesHead && description.name == Self.head ? Self.embedding : description.name
-    let stored = try weights.weight(source, shape: description.shape)
     let module = adapter.layout.modules.firstIndex { $0.name + ".weight" == description.name }
-    let trained = adapter.trainedValue(of: description.name)
-    if module == nil, trained == nil, stored.dtype == description.dtype { return try file.append(stored) }
-    let sum = trained ?? stored.floats()
+    let sum: Tensor
+    if let trained = adapter.trainedValue(of: description.name) {
+      sum = trained
+    } else if let quantized = try weights.quantized(source, shape: description.shape) {
+      sum = Weight(quantized).floats()
+    } else {
+      let stored = try weights.weight(source, shape: description.shape)
+      if module == nil, stored.dtype == description.dtype { return try file.append(stored) }
+      sum = stored.floats()
+    }
     if let module { sum.add(ActiveAdapter.deltaWeight(of: adapter, module: module)) }
     let rounded = Self.rounded(sum, to: description.dtype)
     if let position = rounded.firstNonFinite {
@@ -89,10 +149,10 @@ package struct MergedModel {
   }
 
   private func writeOtherFiles(into writer: ArtifactWriter) throws(Failure) {
-    for file in base.artifact.files
-    where file.path != WeightFiles.index && !file.path.hasSuffix(".safetensors") {
-      let (source, copy) = (try base.artifact.path(of: file.path), try writer.path(for: file.path))
-      if file.path == "config.json", dtype != nil || untiesHead {
+    let source = (original ?? base).artifact
+    for file in source.files where file.path != WeightFiles.index && !file.path.hasSuffix(".safetensors") {
+      let (source, copy) = (try source.path(of: file.path), try writer.path(for: file.path))
+      if file.path == "config.json", dtype != nil || isDequantized || untiesHead {
         try writeConfiguration(from: source, to: copy)
       } else if try Files.copy(source, to: copy) != file.sha256 {
         throw Failure(
@@ -101,34 +161,42 @@ package struct MergedModel {
     }
   }
 
+  /// Whether the weights are those that a quantized base's codes stand for.
+  private var isDequantized: Bool { base.configuration.quantization != nil && original == nil }
+
   /// config.json with the type of the weights, under the field that it has: `dtype`, or `torch_dtype` as before
-  /// transformers 5; and without ties where the head has parted from the embedding.
+  /// transformers 5; without the quantization that is undone, and without ties where the head has parted from the
+  /// embedding.
   private func writeConfiguration(from source: String, to path: String) throws(Failure) {
     let document = try JSONDocument(try Files.contents(of: source), source: source)
     guard var object = document.root.objectValue else { throw document.cursor.failure("expected an object") }
+    if isDequantized { object["quantization_config"] = nil }
     let fields = ["dtype", "torch_dtype"].filter { object[$0] != nil }
-    if let name = dtype?.transformersName {
+    if dtype != nil || isDequantized, let name = mainType.transformersName {
       for field in fields.isEmpty ? ["torch_dtype"] : fields { object[field] = .string(name) }
     }
     if untiesHead { object["tie_word_embeddings"] = false }
-    try AtomicFile.write(JSON.object(object).text() + "\n", to: path)
+    try AtomicFile.write(JSON.object(object).text(keepingFloats: true) + "\n", to: path)
   }
 
   /// The manifest's section.
   package func section(checkpoint: Digest) throws(Failure) -> JSONObject {
-    [
+    var section: JSONObject = [
       "base": .string(base.artifact.digest.hex), "checkpoint": .string(checkpoint.hex),
-      "dtype": try dtypeName(),
+      "dtype": .string(mainType.rawValue),
       "parameters": .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }),
       "merged_modules": .integer(adapter.layout.modules.count),
       "base_model_id": try base.artifact.section.field("base_model_id").value,
     ]
+    if base.configuration.quantization != nil {
+      section["weights"] = .string(isDequantized ? "dequantized" : "original")
+      section["original_base"] = original.map { .string($0.artifact.digest.hex) }
+    }
+    return section
   }
 
-  private func dtypeName() throws(Failure) -> JSON {
-    if let dtype { return .string(dtype.rawValue) }
-    return try base.artifact.section.field("weight_dtype").value
-  }
+  /// The type of most of the merged weights.
+  private var mainType: DType { dtype ?? weights.mainType(of: (original ?? base).configuration) }
 
   /// Opens what `write` wrote, to see that it is a whole model.
   package static func check(directory: String) throws(Failure) {

@@ -28,6 +28,15 @@ package struct QuantizedMatrix: Sendable {
     self.dtype = dtype
   }
 
+  /// How it was quantized.
+  package var scheme: QuantizationScheme {
+    guard case .fourBit(let blocks) = codes else { return QuantizationScheme(codes: .int8, dtype: dtype) }
+    var isNested = false
+    if case .nested = blocks.scales { isNested = true }
+    return QuantizationScheme(
+      codes: .fourBit(blocks.type, blockSize: blocks.blockSize, isNested: isNested), dtype: dtype)
+  }
+
   /// Bytes of codes and scales.
   package var byteCount: Int {
     switch codes {

@@ -20,6 +20,9 @@ package struct Weight: Sendable {
   /// Rows that the backward pass widens and multiplies at a time, so that a large vocabulary needs no large scratch.
   static let depth = 1024
 
+  /// Bytes that a thread widens weights of so many input features into.
+  package static func scratchBytes(inFeatures: Int) -> Int { 4 * panel * max(inFeatures, depth) }
+
   /// - Parameter stored: two dimensions, float32, float16 or bfloat16.
   package init(_ stored: StoredTensor) {
     precondition(stored.shape.count == 2 && stored.dtype.isWeight, "not a weight: \(stored.dtype) \(stored.shape)")

@@ -33,6 +33,23 @@ package struct RowSchedule: Sendable {
     return Array(order(ofEpoch: step / stepsPerEpoch)[range])
   }
 
+  /// The most tokens that go through the model together in these steps.
+  /// - Parameter length: of a row, by its number.
+  func mostTokens(inSteps steps: Range<Int>, batchSize: Int, length: (Int) -> Int) -> Int {
+    guard !steps.isEmpty else { return 0 }
+    var most = 0
+    for epoch in steps.lowerBound / stepsPerEpoch...(steps.upperBound - 1) / stepsPerEpoch {
+      let order = shuffle ? order(ofEpoch: epoch) : Array(0..<rows)
+      for step in 0..<stepsPerEpoch where steps.contains(epoch * stepsPerEpoch + step) {
+        let end = min((step + 1) * window, rows)
+        for start in stride(from: step * window, to: end, by: batchSize) {
+          most = max(most, order[start..<min(start + batchSize, end)].reduce(0) { $0 + length($1) })
+        }
+      }
+    }
+    return most
+  }
+
   /// What the first `steps` steps see: so many times all rows, and then these.
   package func rowsSeen(after steps: Int) -> (epochs: Int, rest: [Int]) {
     let epoch = steps / stepsPerEpoch

@@ -28,15 +28,20 @@ package final class Trainer {
   /// The gradient of the last step before clipping, laid out as the adapter's parameters are.
   package private(set) var lastGradient: Tensor?
 
-  package init(model: DecoderModel, rows: TokenRows, state: TrainingState, recipe: TrainingRecipe) {
+  /// Layers, from the lowest adapted one up, whose activations are formed again in the backward pass.
+  private let recomputedLayers: Int
+
+  /// - Parameter recomputedLayers: how many layers' activations are not kept; the result does not depend on it.
+  package init(
+    model: DecoderModel, rows: TokenRows, state: TrainingState, recipe: TrainingRecipe, recomputedLayers: Int = 0
+  ) {
     self.model = model
     self.rows = rows
     self.state = state
     self.recipe = recipe
     schedule = RowSchedule(rows: rows.count, recipe: recipe)
-    let window = recipe.batchSize * recipe.gradientAccumulationSteps
-    let tokens = max(1, window * rows.tokenCount / max(1, rows.count))
-    active = model.activate(state.adapter, tokens: tokens, training: true)
+    self.recomputedLayers = recomputedLayers
+    active = model.activate(state.adapter, tokens: recipe.tokensPerStep(rows: rows), training: true)
   }
 
   /// Takes one step over the whole accumulation window, whose loss is the mean over all its supervised tokens.
@@ -50,7 +55,8 @@ package final class Trainer {
     let targets = batches.reduce(0) { $0 + $1.targets.count }
     var total = 0.0
     for batch in batches {
-      let nll = model.lossAndGradient(batch, adapter: active, scale: 1 / Float(max(1, targets)), dropout: dropout)
+      let nll = model.lossAndGradient(batch, adapter: active, scale: 1 / Float(max(1, targets)), dropout: dropout,
+        recomputing: recomputedLayers)
       total += nll.reduce(0) { $0 + Double($1) }
     }
     let loss = total / Double(max(1, targets))

@@ -1,3 +1,4 @@
+import Datasets
 package import Failures
 package import JSON
 package import Tensor
@@ -37,6 +38,11 @@ package struct TrainingRecipe: Sendable, Equatable {
 
   /// The rate of a step, counted from 0.
   package func learningRate(ofStep step: Int) -> Double { learningRate * schedule.factor(at: step, horizon) }
+
+  /// About how many tokens an optimiser step has.
+  func tokensPerStep(rows: TokenRows) -> Int {
+    max(1, batchSize * gradientAccumulationSteps * rows.tokenCount / max(1, rows.count))
+  }
 
   /// The parameters that influence the state after `step` steps: what the key of that state holds.
   ///

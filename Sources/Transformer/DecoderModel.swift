@@ -54,9 +54,27 @@ package final class DecoderModel: Sendable {
   ///   - tokens: how many tokens will share one set of parameters.
   ///   - training: whether gradients are wanted.
   package func activate(_ adapter: Adapter, tokens: Int, training: Bool) -> ActiveAdapter {
-    ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: training) {
+    ActiveAdapter(adapter, plan: updatePlan(adapter, tokens: tokens), training: training) {
       self.linears[self.slot(of: $0)].weight
     }
+  }
+
+  /// How the adapter's updates are computed when so many tokens share one set of parameters.
+  ///
+  /// Over a quantized model, full matrices are kept only while they take no more memory than the model does.
+  package func updatePlan(_ adapter: Adapter, tokens: Int) -> UpdatePlan {
+    let isQuantized = linears.contains { $0.weight.isQuantized }
+    let room = isQuantized ? linears.reduce(0) { $0 + $1.weight.byteCount } : nil
+    return UpdatePlan(tokens: tokens, layout: adapter.layout, room: room)
+  }
+
+  /// Whether some weights are not float32 in their files.
+  package var widensWeights: Bool { linears.contains { $0.weight.dtype != .f32 || $0.weight.isQuantized } }
+
+  /// Bytes of the weights that a pass over so many tokens reads; of an embedding that is no head, their rows only.
+  package func mappedBytes(tokens: Int) -> Int {
+    let rows = configuration.tiesEmbeddings ? 0 : min(tokens, embedding.rows) * embedding.byteCount / embedding.rows
+    return linears.reduce(head.weight.byteCount + rows) { $0 + $1.weight.byteCount }
   }
 
   /// The pieces of a pass over `rows` that all layers share.
@@ -112,23 +130,26 @@ package final class DecoderModel: Sendable {
 
   /// Forward and backward: the loss of every target, with the gradient of `scale` times their sum added to the
   /// adapter's.
+  /// - Parameter recomputing: how many of the layers that need a backward pass, from the lowest up, keep nothing but
+  ///   their input, and are gone through once more in the backward pass. The gradient does not depend on it.
   package func lossAndGradient(
-    _ batch: MicroBatch, adapter: ActiveAdapter, scale: Float, dropout: Dropout?
+    _ batch: MicroBatch, adapter: ActiveAdapter, scale: Float, dropout: Dropout?, recomputing: Int = 0
   ) -> [Float] {
     let pass = pass(batch.rows, adapter: adapter, dropout: dropout)
     let lowest = lowestLayer(pass)
     var x = embed(batch.tokens, pass: pass)
-    var saved: [DecoderLayer.Activations] = []
+    var saved: [SavedLayer] = []
     for (index, layer) in layers.enumerated() {
       let (y, activations) = layer.forward(x, pass: pass)
-      if index >= lowest { saved.append(activations) }
+      if index >= lowest { saved.append(index < lowest + recomputing ? .input(x) : .activations(activations)) }
       x = y
     }
     let d = Tensor(shape: x.shape)
     let gradient = PredictionHead.Gradient(scale: scale, dHidden: lowest < layers.count ? d : nil)
     let nll = head.loss(x, batch: batch, pass: pass, gradient: gradient).nll
     for index in stride(from: layers.count - 1, through: lowest, by: -1) {
-      layers[index].backward(d, saved.removeLast(), pass: pass, inputGradient: index > lowest || !pass.copies.isEmpty)
+      let activations = saved.removeLast().activations(of: layers[index], pass: pass)
+      layers[index].backward(d, activations, pass: pass, inputGradient: index > lowest || !pass.copies.isEmpty)
     }
     embedBackward(d, tokens: batch.tokens, pass: pass)
     return nll
@@ -173,5 +194,19 @@ package final class DecoderModel: Sendable {
     KVCache(
       layers: layers.count, capacities: capacities,
       width: configuration.keyValueHeadCount * configuration.headWidth)
+  }
+}
+
+/// What is kept of a layer between its forward and its backward pass.
+private enum SavedLayer {
+  case activations(DecoderLayer.Activations)
+  /// (T, D)
+  case input(Tensor)
+
+  func activations(of layer: DecoderLayer, pass: Pass) -> DecoderLayer.Activations {
+    switch self {
+    case .activations(let activations): activations
+    case .input(let x): layer.forward(x, pass: pass).1
+    }
   }
 }

@@ -45,7 +45,7 @@ struct LayerSource {
     if let tied {
       weight = tied
     } else {
-      weight = Weight(try weights.weight(name + ".weight", shape: [layer.outFeatures, layer.inFeatures]))
+      weight = try weights.matrix(name + ".weight", shape: [layer.outFeatures, layer.inFeatures])
     }
     return Linear(
       slot: slot, name: name, weight: weight, parts: layer.parts,

@@ -1,7 +1,7 @@
 import Tensor
 
 /// The final norm and the projection to the vocabulary, applied only where something is predicted.
-struct PredictionHead: Sendable {
+package struct PredictionHead: Sendable {
   let norm: Norm
   /// Its weight (V, D) is the embedding itself when the two are tied.
   let projection: Linear
@@ -11,7 +11,10 @@ struct PredictionHead: Sendable {
   let softCap: SoftCap?
 
   /// Floats of logits that exist at a time.
-  static let chunkFloats = 1 << 22
+  private static let chunkFloats = 1 << 22
+
+  /// Predictions whose logits exist at a time.
+  package static func chunk(vocabulary: Int) -> Int { max(1, min(256, chunkFloats / vocabulary)) }
 
   /// Logits of some tokens.
   /// - Parameter hidden: (T, D)
@@ -45,7 +48,7 @@ struct PredictionHead: Sendable {
   ) -> (nll: [Float], correct: [Bool]) {
     var nll: [Float] = []
     var correct: [Bool] = []
-    let size = max(1, min(256, Self.chunkFloats / projection.weight.rows))
+    let size = Self.chunk(vocabulary: projection.weight.rows)
     for start in stride(from: 0, to: batch.targets.count, by: size) {
       let range = start..<min(start + size, batch.targets.count), tokens = batch.predictors[range]
       let part = pass.picking(tokens)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Failures
 import JSON
+import Tensor
 
 /// Models whose shapes are measured, with random weights in place of their own.
 enum ModelShape: String, CaseIterable, ExpressibleByArgument {
@@ -14,20 +15,19 @@ enum ModelShape: String, CaseIterable, ExpressibleByArgument {
   case llama3_8B = "llama-3-8b"
 
   /// Their config.json, as far as it decides shapes.
-  var configuration: ModelConfiguration {
-    get throws(Failure) {
-      let (width, layers, heads, keyValueHeads, feedForward, vocabulary, isTied) = sizes
-      return try ModelConfiguration(
-        JSONDocument(
-          Array(
-            """
-            {"model_type": "llama", "hidden_size": \(width), "num_hidden_layers": \(layers),
-             "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads),
-             "intermediate_size": \(feedForward), "vocab_size": \(vocabulary),
-             "tie_word_embeddings": \(isTied), "max_position_embeddings": 8192}
-            """.utf8), source: rawValue
-        ).cursor)
-    }
+  func configuration(quantized scheme: QuantizationScheme? = nil) throws(Failure) -> ModelConfiguration {
+    let (width, layers, heads, keyValueHeads, feedForward, vocabulary, isTied) = sizes
+    let quantization = scheme.map { QuantizationConfiguration.json($0, skipping: ["lm_head"]) } ?? .null
+    return try ModelConfiguration(
+      JSONDocument(
+        """
+        {"model_type": "llama", "hidden_size": \(width), "num_hidden_layers": \(layers),
+         "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads),
+         "intermediate_size": \(feedForward), "vocab_size": \(vocabulary),
+         "tie_word_embeddings": \(isTied), "max_position_embeddings": 8192,
+         "quantization_config": \(quantization.text(indent: 0))}
+        """, source: rawValue
+      ).cursor)
   }
 
   // D, layers, H, K, F, V, tied

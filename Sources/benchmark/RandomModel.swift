@@ -1,6 +1,7 @@
 import Checkpoint
 import Datasets
 import Failures
+import FoundationEssentials
 import Tensor
 
 /// A model of a given shape with random weights, and rows of random tokens, in a directory of their own.
@@ -30,6 +31,23 @@ struct RandomModel {
 
   /// Random values that weights repeat; a prime, so that no two rows are equal.
   private static let poolSize = 1_048_573
+
+  /// The same model with its linear layers quantized; the plain weights are removed.
+  /// - Parameter quantized: the configuration that says so.
+  func quantized(_ scheme: QuantizationScheme, as quantized: ModelConfiguration) throws -> RandomModel {
+    let codes = directory + "/quantized"
+    try FileManager.default.createDirectory(atPath: codes, withIntermediateDirectories: true)
+    let quantization = try ModelQuantization(
+      configuration: configuration, weights: weights(), scheme: scheme, skipping: ["lm_head"])
+    try quantization.write { codes + "/" + $0 } progress: { _ in }
+    try FileManager.default.removeItem(atPath: directory + "/" + WeightFiles.singleFile)
+    return RandomModel(configuration: quantized, directory: codes)
+  }
+
+  private init(configuration: ModelConfiguration, directory: String) {
+    self.configuration = configuration
+    self.directory = directory
+  }
 
   func weights() throws(Failure) -> WeightFiles { try WeightFiles(directory: directory) }
 

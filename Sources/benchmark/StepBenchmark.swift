@@ -27,6 +27,8 @@ struct StepBenchmark: ParsableCommand {
   @Option(help: "Rows a micro-batch.") var batchSize = 1
   @Option(help: "Micro-batches a step.") var gradientAccumulationSteps = 1
   @Option(help: "The weights' type: F32, F16 or BF16.") var dtype = "F32"
+  @Option(help: "Quantize the linear layers to nf4, fp4 or int8 first.") var quantize: String?
+  @Option(help: "The most memory to use, mapped weights included: 4GB, 800MB.") var memory: String?
   @Option(help: "Steps to time, after one that is not.") var steps = 3
   @OptionGroup var computing: ComputeOptions
 
@@ -38,15 +40,23 @@ struct StepBenchmark: ParsableCommand {
     let directory = FileManager.default.temporaryDirectory.path + "/randlora-benchmark-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let model = try RandomModel(try shape.configuration, dtype: dtype, directory: directory)
+    var model = try RandomModel(try shape.configuration(), dtype: dtype, directory: directory)
+    if let scheme = try scheme() {
+      model = try model.quantized(scheme, as: shape.configuration(quantized: scheme))
+    }
     let window = batchSize * gradientAccumulationSteps
     let rowLengths = try self.rowLengths(count: window * (steps + 1))
     let adapter = try Adapter(
       configuration: adapterConfiguration(), modules: model.configuration.adaptableModules, seed: 0)
     let watch = PeakMemory()
+    let decoder = try DecoderModel(model.configuration, weights: model.weights())
+    let rows = try model.rows(lengths: rowLengths)
+    let plan = try MemoryPlan(
+      model: decoder, adapter: adapter, rows: rows, recipe: recipe, steps: 0..<steps + 1, threads: Parallel.threads,
+      limit: memory.flatMap(ShardPlan.bytes))
     let trainer = Trainer(
-      model: try DecoderModel(model.configuration, weights: model.weights()), rows: try model.rows(lengths: rowLengths),
-      state: TrainingState(adapter: adapter), recipe: recipe)
+      model: decoder, rows: rows, state: TrainingState(adapter: adapter), recipe: recipe,
+      recomputedLayers: plan.recomputedLayers)
     let before = MultiplicationRate()
     _ = try trainer.step()
     var seconds: [Double] = []
@@ -66,7 +76,16 @@ struct StepBenchmark: ParsableCommand {
       StepResult(
         cost: cost, seconds: seconds, operations: operations, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
         sgemm: MultiplicationRate(before, MultiplicationRate()),
-        peakPrivateBytes: watch.finish(), peakResidentBytes: PeakMemory.resident))
+        plan: plan, peakPrivateBytes: watch.finish(), peakResidentBytes: PeakMemory.resident))
+  }
+
+  private func scheme() throws(Failure) -> QuantizationScheme? {
+    guard let quantize else { return nil }
+    if quantize == "int8" { return QuantizationScheme(codes: .int8, dtype: .f32) }
+    guard let type = FourBitType(rawValue: quantize) else {
+      throw Failure(.usage, "--quantize must be nf4, fp4 or int8, found \(quantize)")
+    }
+    return QuantizationScheme(codes: .fourBit(type, blockSize: 64, isNested: true), dtype: .f32)
   }
 
   private func rowLengths(count: Int) throws -> [Int] {
@@ -99,7 +118,7 @@ struct StepBenchmark: ParsableCommand {
       "sparsity": .string(verySparse ? "very_sparse" : sparse ? "sparse" : "dense"), "rank": .integer(rank),
       "dropout": .number(dropout), "target_modules": .string(targetModules), "cutoff_len": .integer(cutoffLen),
       "batch_size": .integer(batchSize), "gradient_accumulation_steps": .integer(gradientAccumulationSteps),
-      "dtype": .string(dtype), "threads": .integer(Parallel.threads),
+      "dtype": .string(dtype), "quantize": quantize.map { .string($0) } ?? .null, "threads": .integer(Parallel.threads),
     ]
     if lengths != nil { settings["lengths"] = .bool(true) }
     Console.standard(quiet: false).table(result.table)

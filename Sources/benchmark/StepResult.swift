@@ -1,5 +1,6 @@
 import JSON
 import StageSupport
+import Training
 
 /// What timing some optimiser steps gave.
 struct StepResult {
@@ -14,6 +15,8 @@ struct StepResult {
   /// Of all timed steps together.
   let tokens: Int
   let sgemm: MultiplicationRate
+  /// What was expected to be held.
+  let plan: MemoryPlan
   let peakPrivateBytes: Int
   let peakResidentBytes: Int
 
@@ -38,6 +41,8 @@ struct StepResult {
       "processor_seconds_per_step": .number(processorSeconds / Double(seconds.count)),
       "share_of_sgemm_by_processor_time": .number(processorShare),
       "peak_private_bytes": .integer(peakPrivateBytes), "peak_resident_bytes": .integer(peakResidentBytes),
+      "plan": .object(plan.json),
+      "planned_over_measured_private": .number(Double(plan.privateBytes) / Double(max(1, peakPrivateBytes))),
       "share_of_time": .object(
         shares.reduce(into: JSONObject()) { $0[$1.name] = .number($1.share) }),
       "multiplications": .object([
@@ -58,6 +63,7 @@ struct StepResult {
     table.add("processor seconds a step", NumberText.short(processorSeconds / Double(seconds.count)))
     table.add("share of sgemm by processor time", "\(NumberText.fixed(100 * processorShare, decimals: 1)) %")
     table.add("peak private memory", NumberText.bytes(peakPrivateBytes))
+    table.add("planned private memory", NumberText.bytes(plan.privateBytes))
     table.add("peak resident memory", NumberText.bytes(peakResidentBytes))
     for (name, share) in shares where share >= 0.005 {
       table.add("  " + name, "\(NumberText.fixed(100 * share, decimals: 1)) %")

@@ -22,7 +22,7 @@ struct UpdateBenchmark: ParsableCommand {
   func run() throws {
     Parallel.threads = try computing.threadCount()
     guard rounds > 0 else { throw Failure(.usage, "--rounds must be at least 1") }
-    let modules = try shape.configuration.linearModules
+    let modules = try shape.configuration().linearModules
     var table = TextTable(.text("bases"), .number("form, s"), .number("project, s"), .number("dense / this"))
     var results = JSONObject()
     var dense: Double?

@@ -5,20 +5,29 @@ import Failures
 import Hub
 import JSON
 import StageSupport
+import Tensor
 
 @main struct ImportBase: StageCommand {
   static let stage = StageDescription(
     name: "import-base", revision: 1, output: .base,
-    parameters: [.result("base-model", .path), .result("base-model-id")],
+    parameters: [
+      .result("base-model", .path), .result("base-model-id"), .result("quantize"), .result("double-quant"),
+      .result("blocksize"), .result("compute-dtype"), .result("skip-modules", .list), .never("device"),
+      .never("threads"),
+    ],
     abstract: "Check a Hugging Face model directory and make a base artifact of it.",
     discussion: """
       The directory must hold config.json and the weights as safetensors, in one file or in shards with an index, \
       in float32, float16 or bfloat16; tokenizer files and generation_config.json are taken along if they are there. \
       Every tensor must be there with its shape and hold finite numbers. The artifact refers to the files by their \
-      digests and copies nothing: keep the directory where it is.
+      digests and copies nothing: keep the directory where it is. With --quantize the artifact holds a model of its \
+      own, with the bytes that bitsandbytes makes, in the files that transformers saves; models that are in that \
+      form already are taken as they are.
       """)
 
   @OptionGroup var options: StageOptions
+  @OptionGroup var quantization: QuantizationOptions
+  @OptionGroup var computing: ComputeOptions
 
   @Option(help: "The directory of the model.", completion: .directory)
   var baseModel: String
@@ -30,13 +39,23 @@ import StageSupport
       """)
   var baseModelID: String?
 
+  mutating func resolve() throws { try quantization.check(changed: try changedOptions()) }
+
   func execute(_ stage: Stage) throws {
+    Parallel.threads = try computing.threadCount()
     let source = try baseModelID.map { try HuggingFaceRepository(modelID: $0) }
     let directory = try ModelDirectory(baseModel)
     try directory.checkWeights(showing: stage.console)
     let writer = try stage.writer()
-    for file in directory.files { try writer.reference(file: file, at: directory.path(of: file)) }
-    let base = try stage.publish(writer, section: directory.section(source: source))
+    let base: Artifact
+    if let scheme = quantization.scheme {
+      try directory.write(scheme, skipping: quantization.skippedModules, into: writer, showing: stage.console)
+      let quantized = try ModelDirectory(Files.parent(of: try writer.path(for: "config.json")))
+      base = try stage.publish(writer, section: quantized.section(source: source))
+    } else {
+      for file in directory.files { try writer.reference(file: file, at: directory.path(of: file)) }
+      base = try stage.publish(writer, section: directory.section(source: source))
+    }
     stage.console.note(summary(of: base))
   }
 
@@ -44,6 +63,7 @@ import StageSupport
     let section = base.section.value
     let (type, dtype) = (section["model_type"]?.stringValue ?? "", section["weight_dtype"]?.stringValue ?? "")
     let parameters = NumberText.count(section["parameters"]?.integerValue ?? 0)
-    return "\(type) model with \(parameters) parameters in \(dtype)"
+    let quantization = section["quantization"]?["quant_type"]?.stringValue.map { ", linear layers quantized to \($0)" }
+    return "\(type) model with \(parameters) parameters in \(dtype)\(quantization ?? "")"
   }
 }

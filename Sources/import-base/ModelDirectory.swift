@@ -47,28 +47,55 @@ struct ModelDirectory {
 
   /// Checks that all weights are finite.
   func checkWeights(showing console: Console) throws(Failure) {
-    let shapes = configuration.weightShapes
-    let tensors = try shapes.map { (name, shape) throws(Failure) in
-      (name, try weights.weight(name, shape: shape))
-    }
-    let progress = console.progress(
-      "checking", total: tensors.reduce(0) { $0 + $1.1.byteCount }, unit: "byte")
-    for (name, tensor) in tensors {
+    let total = weights.descriptions.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    let progress = console.progress("checking", total: total, unit: "byte")
+    for (name, shape) in configuration.weightShapes {
       try Interruption.check()
-      if let position = tensor.firstNonFinite {
-        throw Failure(
-          .badData, "'\(directory)': the tensor '\(name)' is not finite at element \(position)",
-          hint: "the weights are damaged; fetch or convert them again")
-      }
-      progress.advance(by: tensor.byteCount)
+      progress.advance(by: try checkWeight(name, shape))
     }
     progress.finish()
   }
 
-  /// The files that make up the base.
-  var files: [String] {
-    ["config.json"] + weightFiles + Self.optionalFiles.filter { Files.exists(path(of: $0)) }
+  /// - Returns: the bytes that were looked at.
+  private func checkWeight(_ name: String, _ shape: [Int]) throws(Failure) -> Int {
+    func notFinite(_ place: String) -> Failure {
+      Failure(
+        .badData, "'\(directory)': the tensor '\(name)' is not finite \(place)",
+        hint: "the weights are damaged; fetch or convert them again")
+    }
+    if let matrix = try weights.quantized(name, shape: shape) {
+      guard matrix.isFinite else { throw notFinite("in its scales") }
+      return matrix.byteCount
+    }
+    let tensor = try weights.weight(name, shape: shape)
+    if let position = tensor.firstNonFinite { throw notFinite("at element \(position)") }
+    return tensor.byteCount
   }
+
+  /// Writes the model with its linear layers quantized, and copies of the files beside the weights.
+  func write(
+    _ scheme: QuantizationScheme, skipping modules: [String], into writer: ArtifactWriter, showing console: Console
+  ) throws(Failure) {
+    let quantization = try ModelQuantization(
+      configuration: configuration, weights: weights, scheme: scheme, skipping: modules)
+    let progress = console.progress("quantizing", total: quantization.byteCount, unit: "byte")
+    try quantization.write { name throws(Failure) in
+      try writer.path(for: name)
+    } progress: { bytes throws(Failure) in
+      try Interruption.check()
+      progress.advance(by: bytes)
+    }
+    progress.finish()
+    let config = try JSONDocument(try Files.contents(of: path(of: "config.json")), source: path(of: "config.json"))
+    let text = quantization.configuration(config.root.objectValue ?? JSONObject()).text(keepingFloats: true) + "\n"
+    try AtomicFile.write(text, to: try writer.path(for: "config.json"))
+    for file in otherFiles { _ = try Files.copy(path(of: file), to: try writer.path(for: file)) }
+  }
+
+  /// The files that make up the base.
+  var files: [String] { ["config.json"] + weightFiles + otherFiles }
+
+  private var otherFiles: [String] { Self.optionalFiles.filter { Files.exists(path(of: $0)) } }
 
   func path(of file: String) -> String { directory + "/" + file }
 
@@ -81,6 +108,7 @@ struct ModelDirectory {
     section["base_model_revision"] = source?.revision.map { .string($0) } ?? .null
     section["tokenizer_sha256"] =
       Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
+    if let scheme = try configuration.firstScheme(in: weights) { section["quantization"] = .object(scheme.section) }
     return section
   }
 
@@ -99,5 +127,29 @@ struct ModelDirectory {
       hint:
         "download the model first ('hf download \(path) --local-dir DIR'), then give DIR and --base-model-id \(path)"
     )
+  }
+}
+
+extension QuantizationScheme {
+  /// What the manifest of a base says about it.
+  fileprivate var section: JSONObject {
+    switch codes {
+    case .int8: ["quant_type": "int8", "compute_dtype": .string(dtype.rawValue)]
+    case .fourBit(let type, let blockSize, let isNested):
+      [
+        "quant_type": .string(type.rawValue), "block_size": .integer(blockSize), "double_quant": .bool(isNested),
+        "compute_dtype": .string(dtype.rawValue),
+      ]
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// How the first quantized weight is quantized; nil when none is.
+  fileprivate func firstScheme(in weights: WeightFiles) throws(Failure) -> QuantizationScheme? {
+    for (name, shape) in linearWeights {
+      if let matrix = try weights.quantized(name, shape: shape) { return matrix.scheme }
+    }
+    return nil
   }
 }

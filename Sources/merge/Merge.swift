@@ -14,7 +14,10 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 2, inputs: [.required("base", .base), .required("checkpoint", .checkpoint)],
+    name: "merge", revision: 2,
+    inputs: [
+      .required("base", .base), .required("checkpoint", .checkpoint), .optional("original-base", .base),
+    ],
     output: .model,
     parameters: [
       .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),
@@ -22,7 +25,8 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
     abstract: "Add an adapter to the weights of its base: a model that needs no adapter any more.",
     discussion: """
       The output is a Hugging Face model directory with the base's own tokenizer and configuration. Sums are formed in \
-      float32 and rounded once.
+      float32 and rounded once. A quantized base is dequantized: those are the weights that the adapter was trained \
+      against and measured with. --original-base adds it to the weights before quantization instead.
       """)
 
   @OptionGroup var options: StageOptions
@@ -33,6 +37,11 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 
   @Option(help: "The checkpoint whose adapter is merged.", completion: .directory)
   var checkpoint: String
+
+  @Option(
+    help: "The base that --base was quantized from: merge into its weights, which the adapter has never seen.",
+    completion: .directory)
+  var originalBase: String?
 
   @Option(help: "The type of the merged weights; 'base' keeps that of each tensor.")
   var dtype = WeightChoice.base
@@ -52,8 +61,9 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
     try stage.require("checkpoint", names: "base", of: "base")
     let checkpoint = try stage.input("checkpoint")
     let adapter = try CheckpointArtifact.adapter(checkpoint, model: base.configuration)
+    let original = try stage.optionalInput("original-base").map { (artifact) throws(Failure) in try BaseModel(artifact) }
     let model = try MergedModel(
-      base: base, adapter: adapter, dtype: DType(transformersName: dtype.rawValue))
+      base: base, original: original, adapter: adapter, dtype: DType(transformersName: dtype.rawValue))
     let writer = try stage.writer()
     let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
     try model.write(into: writer, shardLimit: shardLimit) { bytes throws(Failure) in

@@ -24,13 +24,16 @@ struct TrainingSegment {
   private let target: Int
   /// The step at which the checkpoint stands.
   private let start: Int
+  /// The most memory to use, in bytes.
+  private let memory: Int?
   /// What an interrupted call of the same segment measured.
   private let earlierMetrics: [JSON]
 
-  init(stage: Stage, recipe options: RecipeOptions, steps: Int?, base: BaseModel) throws {
+  init(stage: Stage, recipe options: RecipeOptions, steps: Int?, memory: Int?, base: BaseModel) throws {
     self.stage = stage
     self.options = options
     self.base = base
+    self.memory = memory
     dataset = try stage.input("dataset")
     rows = try DatasetArtifact.rows(dataset, split: "train", for: base)
     try stage.require("checkpoint", names: "base", of: "base")
@@ -76,7 +79,13 @@ struct TrainingSegment {
   }
 
   func run() throws {
-    let trainer = Trainer(model: try base.model(), rows: rows, state: state, recipe: recipe)
+    let model = try base.model()
+    let plan = try MemoryPlan(
+      model: model, adapter: state.adapter, rows: rows, recipe: recipe, steps: state.step..<target,
+      threads: Parallel.threads, limit: memory)
+    if stage.console.form != .json { stage.console.table(plan.table) }
+    let trainer = Trainer(
+      model: model, rows: rows, state: state, recipe: recipe, recomputedLayers: plan.recomputedLayers)
     if state.step > start { stage.console.note("continuing at step \(state.step) of \(target)") }
     let bar = stage.console.progress("training", total: target, unit: "step", startingAt: state.step)
     var metrics = earlierMetrics

@@ -160,8 +160,11 @@ private func message(
   #expect(message([("pretraining_tp", 2)]).contains("/pretraining_tp: only 1 is supported, found 2"))
   #expect(message([("attention_dropout", 0.1)]).contains("/attention_dropout"))
   #expect(
-    message([("quantization_config", ["bits": 4])]).contains(
-      "/quantization_config: 'quantization_config' is not"))
+    message([("quantization_config", ["quant_method": "gptq", "bits": 4])]).contains(
+      "/quantization_config/quant_method: the quantization method 'gptq' is not supported"))
+  #expect(
+    message([("quantization_config", ["quant_method": "bitsandbytes"])]).contains(
+      "/quantization_config: exactly one of load_in_4bit and load_in_8bit"))
   #expect(message([("sliding_window", 8)]).contains("/sliding_window: models of type llama have no"))
   #expect(
     message([("layer_types", ["full_attention"])]).contains("/layer_types: 1 entries for num_hidden_layers 3")

@@ -13,7 +13,8 @@ package struct PEFTCase: CustomTestStringConvertible, Sendable {
   package init(_ name: String) { self.name = name }
 
   package static let all = [
-    "lora", "lora-wide", "randlora-accumulate", "randlora-dense", "randlora-gemma2", "randlora-phi3", "randlora-qwen3",
+    "lora", "lora-fp4", "lora-int8", "lora-wide", "randlora-accumulate", "randlora-dense", "randlora-gemma2", "randlora-nf4",
+    "randlora-phi3", "randlora-qwen3",
     "randlora-ragged-rank", "randlora-rank-over-dim", "randlora-some-layers", "randlora-sparse",
     "randlora-very-sparse", "randlora-wide",
   ].map(PEFTCase.init)
