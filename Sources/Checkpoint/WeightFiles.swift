@@ -107,9 +107,22 @@ package struct WeightFiles: Sendable {
   /// Two kinds of leftovers are known to be harmless and pass, as in transformers: `rotary_emb.inv_freq` buffers,
   /// and a `lm_head.weight` beside tied embeddings that has their shape.
   package func check(against configuration: ModelConfiguration) throws(Failure) {
-    var expected = Set(try checkQuantization(against: configuration).map(ByteString.init))
-    for (name, shape) in configuration.weightShapes where expected.insert(ByteString(name)).inserted {
-      _ = try weight(name, shape: shape)
+    let linear = Set(configuration.linearWeights.map { ByteString($0.name) })
+    var expected = Set<ByteString>(), isQuantized = false
+    for (name, shape) in configuration.weightShapes {
+      expected.insert(ByteString(name))
+      guard linear.contains(ByteString(name)) else {
+        _ = try weight(name, shape: shape)
+        continue
+      }
+      let companions = try checkLinear(name, shape: shape, against: configuration)
+      isQuantized = isQuantized || !companions.isEmpty
+      expected.formUnion(companions.map(ByteString.init))
+    }
+    if !isQuantized, let bits = configuration.quantization?.bits {
+      throw Failure(
+        .badData, "\(source): no weight is quantized, but config.json's quantization_config says \(bits) bits",
+        hint: "remove quantization_config, and use import-base --quantize")
     }
     for description in descriptions where !expected.contains(ByteString(description.name)) {
       if description.name.hasSuffix(".rotary_emb.inv_freq") { continue }
@@ -133,24 +146,20 @@ package struct WeightFiles: Sendable {
     return DType.allCases.max { sizes[$0, default: 0] < sizes[$1, default: 0] } ?? .f32
   }
 
-  /// Checks the quantized weights.
-  /// - Returns: the names of their tensors.
-  private func checkQuantization(against configuration: ModelConfiguration) throws(Failure) -> [String] {
-    var names: [String] = []
-    for (name, shape) in configuration.linearWeights {
-      _ = try matrix(name, shape: shape)
-      guard let saved = SavedQuantization(name, in: self) else { continue }
-      guard saved.bits == configuration.quantization?.bits else {
-        throw Failure(
-          .badData, "\(path(of: name)): the tensor '\(name)' is quantized to \(saved.bits) bits, "
-            + "but config.json does not say so", hint: "its quantization_config may come from another model")
-      }
-      names += [name] + saved.companions
+  /// Checks a linear layer's weight.
+  ///
+  /// - Returns: the names of the tensors that its quantization keeps beside it; none when it is not quantized.
+  private func checkLinear(
+    _ name: String, shape: [Int], against configuration: ModelConfiguration
+  ) throws(Failure) -> [String] {
+    _ = try matrix(name, shape: shape)
+    guard let saved = SavedQuantization(name, in: self) else { return [] }
+    guard saved.bits == configuration.quantization?.bits else {
+      throw Failure(
+        .badData, "\(path(of: name)): the tensor '\(name)' is quantized to \(saved.bits) bits, "
+          + "but config.json does not say so", hint: "its quantization_config may come from another model")
     }
-    guard names.isEmpty, let bits = configuration.quantization?.bits else { return names }
-    throw Failure(
-      .badData, "\(source): no weight is quantized, but config.json's quantization_config says \(bits) bits",
-      hint: "remove quantization_config, and use import-base --quantize")
+    return saved.companions
   }
 
   private static func positions(_ files: [SafeTensors]) -> [ByteString: Int] {

@@ -24,7 +24,10 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var settings: RunSettings
 
   func run() async throws {
-    let store = try StorePlace.open(StorePlace.named ?? PipelineFile.storePath(beside: options.file))
+    let root = StorePlace.named ?? PipelineFile.storePath(beside: options.file)
+    // No store is made for a pipeline that cannot be read.
+    if case .missing = try FileStatus(root, followingLinks: true) { _ = try options.pipeline() }
+    let store = try StorePlace.open(root)
     let memo = try PlanMemo(store, question: question())
     if canBeRemembered, let summary = memo.recall() { return try settings.show(summary, of: options.file, in: store) }
     let witness = Witness()

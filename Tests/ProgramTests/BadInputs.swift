@@ -252,7 +252,8 @@ extension BadInput {
 extension BadInput {
   private static let others = [
     BadInput("no validation rows", "evaluate", "--base base --dataset data -o out", 65, "the dataset 'data' has no validation rows", in: .start),
-    BadInput("unknown split", "evaluate", "--base base --dataset data --split test -o out", 64, "--split must be train or validation, found 'test'", in: .start),
+    BadInput("unknown split", "evaluate", "--base base --dataset data --split dev -o out", 64, "--split must be validation, train or test, found 'dev'", in: .start),
+    BadInput("split that the data has not", "evaluate", "--base base --dataset data --split test -o out", 65, "the dataset 'data' has no test rows", in: .start),
     BadInput("checkpoint of another base", "evaluate", "--base other --dataset data --checkpoint start --split train -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),
     BadInput("checkpoint of another base", "merge", "--base other --checkpoint start -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),
     BadInput("no size", "merge", "--base base --checkpoint start --max-shard-size big -o out", 64, "--max-shard-size: 'big' is no size", in: .start),

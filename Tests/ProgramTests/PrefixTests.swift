@@ -15,7 +15,7 @@ import Testing
     ("num-epochs", "9", 6),  // max-steps overrides it
     ("decay-steps", "2", 6),  // a constant rate never decays
     ("save-step", "3", 6), ("save-step", "", 6), ("eval-step", "3", 6), ("threads", "2", 6),
-    ("device", "cpu", 6),
+    ("device", "cpu", 6), ("memory", "1GB", 6),
     ("learning-rate", "2e-3", 0), ("lr-scheduler-type", "linear", 0), ("warmup-steps", "2", 0),
     ("warmup-ratio", "0.5", 0), ("batch-size", "1", 0), ("gradient-accumulation-steps", "2", 0),
     ("weight-decay", "0.5", 0), ("adam-beta1", "0.5", 0), ("adam-beta2", "0.5", 0),
