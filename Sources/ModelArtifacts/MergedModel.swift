@@ -181,18 +181,16 @@ package struct MergedModel {
 
   /// The manifest's section.
   package func section(checkpoint: Digest) throws(Failure) -> JSONObject {
-    var section: JSONObject = [
+    let isQuantized = base.configuration.quantization != nil
+    return [
       "base": .string(base.artifact.digest.hex), "checkpoint": .string(checkpoint.hex),
       "dtype": .string(mainType.rawValue),
       "parameters": .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }),
       "merged_modules": .integer(adapter.layout.modules.count),
       "base_model_id": try base.artifact.section.field("base_model_id").value,
+      "weights": isQuantized ? .string(isDequantized ? "dequantized" : "original") : .null,
+      "original_base": original.map { .string($0.artifact.digest.hex) } ?? .null,
     ]
-    if base.configuration.quantization != nil {
-      section["weights"] = .string(isDequantized ? "dequantized" : "original")
-      section["original_base"] = original.map { .string($0.artifact.digest.hex) }
-    }
-    return section
   }
 
   /// The type of most of the merged weights.

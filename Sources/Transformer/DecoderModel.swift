@@ -64,7 +64,7 @@ package final class DecoderModel: Sendable {
   /// Over a quantized model, full matrices are kept only while they take no more memory than the model does.
   package func updatePlan(_ adapter: Adapter, tokens: Int) -> UpdatePlan {
     let isQuantized = linears.contains { $0.weight.isQuantized }
-    let room = isQuantized ? linears.reduce(0) { $0 + $1.weight.byteCount } : nil
+    let room = isQuantized ? layers.flatMap(\.linears).reduce(0) { $0 + $1.weight.byteCount } : nil
     return UpdatePlan(tokens: tokens, layout: adapter.layout, room: room)
   }
 
@@ -74,7 +74,7 @@ package final class DecoderModel: Sendable {
   /// Bytes of the weights that a pass over so many tokens reads; of an embedding that is no head, their rows only.
   package func mappedBytes(tokens: Int) -> Int {
     let rows = configuration.tiesEmbeddings ? 0 : min(tokens, embedding.rows) * embedding.byteCount / embedding.rows
-    return linears.reduce(head.weight.byteCount + rows) { $0 + $1.weight.byteCount }
+    return linears.reduce(rows) { $0 + $1.weight.byteCount }
   }
 
   /// The pieces of a pass over `rows` that all layers share.

@@ -108,7 +108,7 @@ struct ModelDirectory {
     section["base_model_revision"] = source?.revision.map { .string($0) } ?? .null
     section["tokenizer_sha256"] =
       Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
-    if let scheme = try configuration.firstScheme(in: weights) { section["quantization"] = .object(scheme.section) }
+    section["quantization"] = try configuration.firstScheme(in: weights).map { .object($0.section) } ?? .null
     return section
   }
 

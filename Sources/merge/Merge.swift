@@ -14,7 +14,7 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 2,
+    name: "merge", revision: 3,
     inputs: [
       .required("base", .base), .required("checkpoint", .checkpoint), .optional("original-base", .base),
     ],

@@ -71,7 +71,7 @@ enum Sample {
     .base: [
       "model_type": "llama", "architecture": "LlamaForCausalLM", "parameters": 260_032, "weight_dtype": "F32",
       "vocab_size": 512, "context_length": 512, "tie_word_embeddings": true, "base_model_id": "org/name",
-      "base_model_revision": nil, "tokenizer_sha256": digest,
+      "base_model_revision": nil, "tokenizer_sha256": digest, "quantization": nil,
     ],
     .dataset: [
       "tokenizer_sha256": nil, "vocab_size": 512, "recipe": ["cutoff_len": 256],
@@ -95,7 +95,7 @@ enum Sample {
     ],
     .model: [
       "base": digest, "checkpoint": digest, "dtype": "BF16", "parameters": 1000, "merged_modules": 8,
-      "base_model_id": nil,
+      "base_model_id": nil, "weights": nil, "original_base": nil,
     ],
     .receipt: [
       "artifact": digest, "kind": "model", "scheme": "file", "destination": "model.tar.zst",

@@ -85,7 +85,7 @@ func `an adapter is trained, merged, measured and exported over a quantized base
   let adapted = try logits(sandbox, inputs, "evaluation")
 
   let result = try sandbox.succeed("merge", inputs + ["--json", "-o", "merged"]).json()["result"]
-  #expect(result?["weights"] == "dequantized" && result?["dtype"] == "F32" && result?["original_base"] == nil)
+  #expect(result?["weights"] == "dequantized" && result?["dtype"] == "F32" && result?["original_base"] == .null)
   let config = try sandbox.json("merged/config.json")
   #expect(config["quantization_config"] == nil && config["dtype"] == "float32")
   try sandbox.succeed("import-base", ["--base-model", "merged", "-o", "merged-base"])

@@ -8,8 +8,8 @@ import Testing
 /// runner takes results of the old code for those of the new.
 private let golden: [(stage: String, revision: Int, arguments: [String], digest: String)] = [
   (
-    "import-base", 1, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
-    "2bdf8debf82fea98ff0764bbb272693814afe341cd1860816243a2ad4d6f124e"
+    "import-base", 2, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
+    "826fa34abd801522c3bbde3c223e3d215ffbb58de911a66cd3dc337c7181182c"
   ),
   (
     "prepare-data", 3, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
@@ -17,16 +17,16 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
   ),
   (
     "init-adapter", 1, ["--base", "import-base", "--rank", "2"],
-    "4c90185d6ca6262278790ecad2b9751ead7c44f6b4ad50b710a02da092517b2b"
+    "81c4452cf1dbae8696fd55ba308043d04f23fabcded2632b5c93bc9cf195a215"
   ),
   (
-    "merge", 2, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
-    "00f884386722833f906632a987ae2e8ecdff999232576d80003f57868cab0589"
+    "merge", 3, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
+    "ac89828fd8b724969cb923f69a0a2e8b4e1575d120ec90fdff60a65a9e300c8d"
   ),
   (
     "push-artifact", 1,
     ["--artifact", "init-adapter", "--base", "import-base", "--to", "dir:peft"],
-    "d5daece2f35aef033edc962507be10a0f45afebeafccfdcb077a812d08a127e0"
+    "bc0e892d0d521cb98bed1bc06e709edb84d6e3f2ba3b3d0dd33bd86429f6aff6"
   ),
 ]
 
