@@ -222,7 +222,7 @@ enum Sections {
   static let base: JSONObject = [
     "model_type": "llama", "architecture": "LlamaForCausalLM", "parameters": 10, "weight_dtype": "F32",
     "vocab_size": 7, "context_length": 8, "tie_word_embeddings": false, "base_model_id": nil,
-    "base_model_revision": nil, "tokenizer_sha256": nil,
+    "base_model_revision": nil, "tokenizer_sha256": nil, "quantization": nil,
   ]
 
   private static let split: JSON = [

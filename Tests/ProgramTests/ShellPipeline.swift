@@ -124,7 +124,7 @@ struct ShellPipeline {
      "files":[{"path":"count","bytes":$(wc -c < "$output.new/count"),"sha256":"$sum"}],
      "base":{"model_type":"llama","architecture":"L","parameters":1,"weight_dtype":"F32","vocab_size":7,
      "context_length":8,"tie_word_embeddings":false,"base_model_id":null,"base_model_revision":null,
-     "tokenizer_sha256":null}}
+     "tokenizer_sha256":null,"quantization":null}}
     END
     mv "$output.new" "$output"
     """#
