@@ -23,7 +23,7 @@ package final class ActiveAdapter: Sendable {
     self.gradient = gradient
     var updates: [LinearUpdate] = []
     var refreshers: [RandLoRAUpdate] = []
-    let parts = BasisParts(adapter)
+    let parts = BasisParts(adapter, training: training)
     let folds = !training || adapter.configuration.dropout == 0
     for (index, module) in adapter.layout.modules.enumerated() {
       if let parts {
@@ -58,26 +58,11 @@ package final class ActiveAdapter: Sendable {
     for copy in copies.values { if let own = copy.gradient { gradient.add(own, at: copy.offset) } }
     return gradient
   }
-
-  /// ΔW (out, in) of one module.
-  package static func deltaWeight(of adapter: Adapter, module index: Int) -> Tensor {
-    if let parts = BasisParts(adapter) {
-      let update = RandLoRAUpdate(adapter, parts: parts, module: index, plan: .delta, training: false, frozen: nil)
-      update.refresh(adapter)
-      guard case .delta(let delta) = update.form else { preconditionFailure("planned as a delta weight") }
-      return delta.weight
-    }
-    let module = adapter.layout.modules[index]
-    let factors = adapter.lowRank(index, gradient: nil)
-    let delta = Tensor(module.outFeatures, module.inFeatures)
-    MatMul.multiply(factors.second, factors.first, into: Matrix(delta), alpha: factors.scaling)
-    return delta
-  }
 }
 
 extension Adapter {
   /// LoRA's B · A, read from (and their gradient written to) the flat parameters.
-  fileprivate func lowRank(_ index: Int, gradient: Tensor?) -> TwoFactors {
+  func lowRank(_ index: Int, gradient: Tensor?) -> TwoFactors {
     let module = layout.modules[index]
     let rank = configuration.rank
     let a = layout.entry(module: index, parameter: .a).offset

@@ -76,9 +76,8 @@ package struct AdapterLayout: Sendable {
   ) -> [(AdapterParameter, [Int])] {
     switch method {
     case .randlora:
-      let minimum = min(module.outFeatures, module.inFeatures)
-      let n = (minimum + rank - 1) / rank
-      return [(.lambda, [rank, n]), (.gamma, [n, minimum])]
+      let n = module.basesCount(rank: rank)
+      return [(.lambda, [rank, n]), (.gamma, [n, min(module.outFeatures, module.inFeatures)])]
     case .lora:
       return [(.a, [rank, module.inFeatures]), (.b, [module.outFeatures, rank])]
     }
@@ -95,10 +94,7 @@ package struct AdapterLayout: Sendable {
   }
 
   /// n: the number of bases that a module uses.
-  package func basesCount(module: Int) -> Int {
-    let module = modules[module]
-    return (min(module.outFeatures, module.inFeatures) + rank - 1) / rank
-  }
+  package func basesCount(module: Int) -> Int { modules[module].basesCount(rank: rank) }
 
   /// A copy of one entry of a flat tensor, in its own shape.
   func tensor(_ entry: Entry, in flat: Tensor) -> Tensor {

@@ -17,11 +17,14 @@ package struct BasesShape: Sendable, Equatable {
     self.rank = rank
     minDim = min(maxOut, maxIn)
     maxDim = max(maxOut, maxIn)
-    usedCount = modules.map { (min($0.outFeatures, $0.inFeatures) + rank - 1) / rank }.max() ?? 0
+    usedCount = modules.map { $0.basesCount(rank: rank) }.max() ?? 0
   }
 
   /// nGlobal: the number of bases in B.
-  package var count: Int { (minDim + rank - 1) / rank }
+  package var count: Int { Self.count(width: minDim, rank: rank) }
+
+  /// The number of bases of a rank that span a width.
+  fileprivate static func count(width: Int, rank: Int) -> Int { (width + rank - 1) / rank }
 
   /// The shape of `randlora_A` in PEFT's files.
   var peftShapeA: [Int] { [rank, 1, minDim] }
@@ -31,4 +34,9 @@ package struct BasesShape: Sendable, Equatable {
 
   /// Bytes of float32 that B takes in PEFT, and that its used part takes here.
   package var bytesB: (all: Int, used: Int) { (maxDim * count * rank * 4, maxDim * usedCount * rank * 4) }
+}
+
+extension LinearModule {
+  /// n: the number of RandLoRA's bases that the layer uses.
+  func basesCount(rank: Int) -> Int { BasesShape.count(width: min(outFeatures, inFeatures), rank: rank) }
 }

@@ -6,32 +6,34 @@ import Tensor
 struct Basis: Sendable {
   /// B[:mx, :n] as (mx, k), k = n·r.
   let dense: Matrix
-  private let sparse: (rows: SparseMatrix, columns: SparseMatrix)?
+  private let sparse: SparseMatrix?
+  /// Its transpose, on which gradients are projected; nil outside training.
+  private let sparseTransposed: SparseMatrix?
 
   /// Above this share of entries a dense product is faster: sparse ones reach about half of its rate.
   private static let sparseDensity = 0.2
 
-  /// - Parameter isSparse: whether it is worth looking for zeros.
-  init(_ b: Tensor, rows: Int, columns: Int, isSparse: Bool) {
+  /// - Parameters:
+  ///   - isSparse: whether it is worth looking for zeros.
+  ///   - training: whether gradients are wanted.
+  init(_ b: Tensor, rows: Int, columns: Int, isSparse: Bool, training: Bool) {
     dense = Matrix(b, rows: rows, columns: columns, stride: b.shape[1] * b.shape[2])
     let entries = isSparse ? SparseMatrix(dense) : nil
-    if let entries, entries.density < Self.sparseDensity {
-      sparse = (entries, SparseMatrix(dense.transposed))
-    } else {
-      sparse = nil
-    }
+    let isWorthwhile = (entries?.density ?? 1) < Self.sparseDensity
+    sparse = isWorthwhile ? entries : nil
+    sparseTransposed = isWorthwhile && training ? SparseMatrix(dense.transposed) : nil
   }
 
   /// `d = alpha · B · scaled + beta · d`, with scaled (k, mn) and d (mx, mn).
   func multiply(_ scaled: Matrix, into d: Matrix, alpha: Float, beta: Float) {
     guard let sparse else { return MatMul.multiply(dense, scaled, into: d, alpha: alpha, beta: beta) }
-    sparse.rows.multiply(scaled, into: d, alpha: alpha, beta: beta)
+    sparse.multiply(scaled, into: d, alpha: alpha, beta: beta)
   }
 
   /// `dScaled = alpha · Bᵀ · dD`, with dD (mx, mn) and dScaled (k, mn).
   func multiplyTransposed(_ dD: Matrix, into dScaled: Matrix, alpha: Float) {
-    guard let sparse else { return MatMul.multiply(dense.transposed, dD, into: dScaled, alpha: alpha) }
-    sparse.columns.multiply(dD, into: dScaled, alpha: alpha)
+    guard let sparseTransposed else { return MatMul.multiply(dense.transposed, dD, into: dScaled, alpha: alpha) }
+    sparseTransposed.multiply(dD, into: dScaled, alpha: alpha)
   }
 }
 
@@ -40,22 +42,25 @@ final class BasisParts {
   let bases: Bases
   private let rank: Int
   private let isSparse: Bool
+  private let training: Bool
   private var parts: [[Int]: Basis] = [:]
 
   /// Nil for LoRA, which has no bases.
-  init?(_ adapter: Adapter) {
+  /// - Parameter training: whether gradients are wanted.
+  init?(_ adapter: Adapter, training: Bool) {
     guard let bases = adapter.bases else { return nil }
     self.bases = bases
     rank = adapter.configuration.rank
     isSparse = adapter.configuration.sparsity != .dense
+    self.training = training
   }
 
   /// B[:mx, :n] of a layer.
   func basis(for module: LinearModule) -> Basis {
-    let (narrow, wide) = (min(module.outFeatures, module.inFeatures), max(module.outFeatures, module.inFeatures))
-    let columns = (narrow + rank - 1) / rank * rank
+    let wide = max(module.outFeatures, module.inFeatures)
+    let columns = module.basesCount(rank: rank) * rank
     if let part = parts[[wide, columns]] { return part }
-    let part = Basis(bases.b, rows: wide, columns: columns, isSparse: isSparse)
+    let part = Basis(bases.b, rows: wide, columns: columns, isSparse: isSparse, training: training)
     parts[[wide, columns]] = part
     return part
   }

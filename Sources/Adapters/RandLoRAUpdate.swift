@@ -27,7 +27,7 @@ struct RandLoRAUpdate: Sendable {
     let linear = adapter.layout.modules[index]
     let width = min(linear.outFeatures, linear.inFeatures)
     let rank = adapter.configuration.rank
-    let n = (width + rank - 1) / rank
+    let n = linear.basesCount(rank: rank)
     let inner = n * rank
     module = index
     scaledBases = ScaledBases(rank: rank, bases: n, width: width)

@@ -14,6 +14,7 @@ package struct MergedModel {
   /// The base that `base` was quantized from, when the adapter is added to its weights.
   private let original: BaseModel?
   private let adapter: Adapter
+  private let deltas: DeltaWeights
   private let weights: WeightFiles
   /// The type to write; nil: each tensor keeps its own.
   private let dtype: DType?
@@ -31,6 +32,7 @@ package struct MergedModel {
     self.base = base
     self.original = original
     self.adapter = adapter
+    deltas = DeltaWeights(adapter)
     self.dtype = dtype
     let source = original ?? base
     weights = try source.weights()
@@ -131,7 +133,7 @@ package struct MergedModel {
       if module == nil, stored.dtype == description.dtype { return try file.append(stored) }
       sum = stored.floats()
     }
-    if let module { sum.add(ActiveAdapter.deltaWeight(of: adapter, module: module)) }
+    if let module { sum.add(deltas.weight(ofModule: module)) }
     let rounded = Self.rounded(sum, to: description.dtype)
     if let position = rounded.firstNonFinite {
       throw Failure(

@@ -6,9 +6,9 @@ package import Tensor
 import Testing
 
 /// A case that PEFT computed: `Tests/Fixtures/adapters/NAME`, written by make_goldens.py.
-package struct PEFTCase: CustomTestStringConvertible, Sendable {
+package struct PEFTCase: GoldenCase {
+  package static let collection = "adapters"
   package let name: String
-  package var testDescription: String { name }
 
   package init(_ name: String) { self.name = name }
 
@@ -19,26 +19,11 @@ package struct PEFTCase: CustomTestStringConvertible, Sendable {
     "randlora-very-sparse", "randlora-wide",
   ].map(PEFTCase.init)
 
-  package var directory: String { fixture(name) }
-
-  package func path(_ file: String) -> String { directory + "/" + file }
-
   /// case.json: what was configured, and what came of it.
   package func facts() throws -> JSONCursor {
     let path = path("case.json")
     return try JSONDocument(MappedFile(path).contents, source: path).cursor
   }
-
-  package func configuration() throws -> ModelConfiguration {
-    try ModelConfiguration(file: path("model/config.json"))
-  }
-
-  /// The adapter in `adapter_init`, `adapter_trained` or another folder of the case.
-  package func adapter(_ folder: String) throws -> Adapter {
-    try Adapter(directory: path(folder), modules: configuration().adaptableModules)
-  }
-
-  package func tensors() throws -> SafeTensors { try SafeTensors(path("tensors.safetensors")) }
 
   /// All rows in the order of training, their padding left out.
   package func rows() throws -> [TokenRow] {
@@ -83,12 +68,8 @@ package struct PEFTCase: CustomTestStringConvertible, Sendable {
   /// A (steps, rows, T) tensor of integers as rows.
   private func integers(_ name: String, of tensors: SafeTensors) throws -> [[Int]] {
     let tensor = try tensors.tensor(name, dtype: .i64)
-    let values = unsafe UnsafeBufferPointer(
-      start: tensor.bytes.assumingMemoryBound(to: Int64.self), count: tensor.count)
-    let columns = tensor.shape[2]
-    return stride(from: 0, to: tensor.count, by: columns).map { start in
-      (start..<start + columns).map { unsafe Int(values[$0]) }
-    }
+    let values = tensor.integers, columns = tensor.shape[2]
+    return stride(from: 0, to: tensor.count, by: columns).map { Array(values[$0..<$0 + columns]) }
   }
 }
 

@@ -34,10 +34,11 @@ extension PEFTCase {
     let adapter = try golden.adapter("adapter_trained")
     let tensors = try golden.tensors()
     let weights = try WeightFiles(directory: golden.path("model"))
+    let deltas = DeltaWeights(adapter)
     for (index, module) in adapter.layout.modules.enumerated() {
       let shape = [module.outFeatures, module.inFeatures]
       let merged = try weights.matrix(module.name + ".weight", shape: shape).floats()
-      merged.add(ActiveAdapter.deltaWeight(of: adapter, module: index))
+      merged.add(deltas.weight(ofModule: index))
       let expected = try tensors.tensor("merged.\(module.name).weight", dtype: .f32, shape: shape).floats()
       #expect(difference(merged, expected) < 2e-5, "\(module.name)")
     }

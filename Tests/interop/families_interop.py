@@ -25,6 +25,8 @@ from transformers import AutoModelForCausalLM
 
 TOLERANCE = 2e-5
 FIXTURES = pathlib.Path(__file__).parent.parent / "Fixtures" / "families"
+sys.path.append(str(FIXTURES))
+from make_families import logits
 
 
 def run(folder, work, program, *flags):
@@ -32,23 +34,6 @@ def run(folder, work, program, *flags):
     done = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stderr}")
-
-
-def fresh(model):
-    """Forgets the lengths of earlier rows (dynamic scaling keeps the longest)."""
-    for module in model.modules():
-        if hasattr(module, "original_inv_freq"):
-            module.inv_freq = module.original_inv_freq.clone()
-            module.max_seq_len_cached = module.original_max_seq_len
-
-
-def logits(model, rows):
-    parts = []
-    for row in rows:
-        fresh(model)
-        with torch.no_grad():
-            parts.append(model(input_ids=row[None]).logits[0])
-    return torch.cat(parts)
 
 
 def difference(a, b):
@@ -73,7 +58,8 @@ def check(case, kind, folder, work):
     run(folder, work, "merge", "--base", "base", "--checkpoint", "adapter", "--output", "merged")
     own = load_file(work / "evaluation" / "logits.safetensors")["logits"]
     theirs = PeftModel.from_pretrained(load(case / "model"), work / "exported").eval()
-    return difference(own, logits(theirs, rows)), difference(own, logits(load(work / "merged"), rows))
+    with torch.no_grad():
+        return [difference(own, torch.cat(logits(model, rows))) for model in (theirs, load(work / "merged"))]
 
 
 def main():
