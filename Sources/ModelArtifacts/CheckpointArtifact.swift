@@ -88,6 +88,18 @@ package struct CheckpointArtifact: Sendable {
     return adapter
   }
 
+  /// The adapters of several checkpoints of one base, added up.
+  /// - Parameter weights: one for each checkpoint; none: all are 1.
+  package static func adapters(
+    _ artifacts: [Artifact], weights: [Double], model: ModelConfiguration
+  ) throws(Failure) -> WeightedAdapters {
+    let parts = try artifacts.enumerated().map { index, artifact throws(Failure) in
+      WeightedAdapters.Part(
+        name: artifact.directory, adapter: try adapter(artifact, model: model), weight: weights.isEmpty ? 1 : weights[index])
+    }
+    return try WeightedAdapters(parts, among: model.adaptableModules)
+  }
+
   /// What the manifest says of the adapter's files.
   private static func facts(_ adapter: Adapter) -> JSONObject {
     let origin =

@@ -5,47 +5,46 @@ package import Failures
 package import JSON
 package import Tensor
 
-/// A base with an adapter added to its weights: what a plain Hugging Face model directory holds.
+/// A base with adapters added to its weights: what a plain Hugging Face model directory holds.
 ///
-/// The weights of a quantized base are dequantized first: they are what the adapter was trained against. Instead it may
+/// The weights of a quantized base are dequantized first: they are what adapters were trained against. Instead they may
 /// be added to the weights that the base was quantized from.
 package struct MergedModel {
   private let base: BaseModel
-  /// The base that `base` was quantized from, when the adapter is added to its weights.
+  /// The base that `base` was quantized from, when the adapters are added to its weights.
   private let original: BaseModel?
-  private let adapter: Adapter
-  private let deltas: DeltaWeights
+  private let adapters: WeightedAdapters
   private let weights: WeightFiles
   /// The type to write; nil: each tensor keeps its own.
   private let dtype: DType?
   /// What will be written, in the order of the base's own files; a head that is no longer tied comes last.
   private let tensors: [TensorDescription]
-  /// Whether the base ties its output head to its embedding and the adapter changes one of them, so that they part.
+  /// Whether the base ties its output head to its embedding and an adapter changes one of them, so that they part.
   private let untiesHead: Bool
+  /// How far taking the updates off what was written has come from the weights before, at most.
+  private var unmergeDifference: Float = 0
 
   private static let head = "lm_head.weight", embedding = "model.embed_tokens.weight"
 
   /// - Parameter original: the base that `base` was quantized from, to merge into its weights; else nil.
   /// - Throws: `Failure.usage` when `original` is given for a base that is not quantized, `Failure.badData` when it is
   ///   not what the base was made from.
-  package init(base: BaseModel, original: BaseModel? = nil, adapter: Adapter, dtype: DType?) throws(Failure) {
+  package init(base: BaseModel, original: BaseModel? = nil, adapters: WeightedAdapters, dtype: DType?) throws(Failure) {
     self.base = base
     self.original = original
-    self.adapter = adapter
-    deltas = DeltaWeights(adapter)
+    self.adapters = adapters
     self.dtype = dtype
     let source = original ?? base
     weights = try source.weights()
     try weights.check(against: source.configuration)
     var tensors = try Self.tensors(of: source, weights, dtype: dtype)
-    let partings = adapter.layout.trained.contains { [Self.head, Self.embedding].contains($0.name) }
-    untiesHead =
-      base.configuration.tiesEmbeddings && (partings || adapter.layout.modules.contains { $0.isOutputHead })
+    let parts = !adapters.trained.isDisjoint(with: [Self.head, Self.embedding]) || adapters.modules.contains { $0.isOutputHead }
+    untiesHead = base.configuration.tiesEmbeddings && parts
     if untiesHead, let embedding = tensors.first(where: { $0.name == Self.embedding }) {
       tensors.append(TensorDescription(name: Self.head, dtype: embedding.dtype, shape: embedding.shape))
     }
     self.tensors = tensors
-    if let original { try Self.check(original, madeInto: base, modules: adapter.layout.modules) }
+    if let original { try Self.check(original, madeInto: base, modules: adapters.modules) }
   }
 
   /// The tensors of a model, dequantized. Known harmless extras, such as the rotary buffers of old files, are left
@@ -101,15 +100,16 @@ package struct MergedModel {
   /// - Parameters:
   ///   - shardLimit: the most bytes of weights in a file.
   ///   - progress: called with the bytes of each weight that has been written; may stop the work by throwing.
-  /// - Throws: `Failure.badData` naming the tensor when a sum is not finite in the type to write.
-  package func write(
+  /// - Throws: `Failure.badData` naming the tensor when a sum is not finite in the type to write, or when taking the
+  ///   update off again does not give back the weight before.
+  package mutating func write(
     into writer: ArtifactWriter, shardLimit: Int, progress: (Int) throws(Failure) -> Void
   ) throws(Failure) {
     let plan = ShardPlan(tensors, limit: shardLimit)
     for (number, shard) in plan.shards.enumerated() {
       let file = try SafeTensorsWriter(writer.path(for: plan.name(of: number)), tensors: shard)
       for tensor in shard {
-        try append(tensor, to: file)
+        try file.append(merged(tensor))
         try progress(tensor.byteCount ?? 0)
       }
       file.finish()
@@ -120,20 +120,36 @@ package struct MergedModel {
     try writeOtherFiles(into: writer)
   }
 
-  private func append(_ description: TensorDescription, to file: SafeTensorsWriter) throws(Failure) {
-    let source = untiesHead && description.name == Self.head ? Self.embedding : description.name
-    let module = adapter.layout.modules.firstIndex { $0.name + ".weight" == description.name }
-    let sum: Tensor
-    if let trained = adapter.trainedValue(of: description.name) {
-      sum = trained
-    } else if let quantized = try weights.quantized(source, shape: description.shape) {
-      sum = Weight(quantized).floats()
+  /// A tensor of the model as it is to be written.
+  private mutating func merged(_ description: TensorDescription) throws(Failure) -> StoredTensor {
+    let name = description.name
+    let source = untiesHead && name == Self.head ? Self.embedding : name
+    let module = adapters.modules.first { $0.name + ".weight" == name }
+    let before: Tensor
+    if let quantized = try weights.quantized(source, shape: description.shape) {
+      before = Weight(quantized).floats()
     } else {
       let stored = try weights.weight(source, shape: description.shape)
-      if module == nil, stored.dtype == description.dtype { return try file.append(stored) }
-      sum = stored.floats()
+      if module == nil, !adapters.trained.contains(name), stored.dtype == description.dtype { return stored }
+      before = stored.floats()
     }
-    if let module { sum.add(deltas.weight(ofModule: module)) }
+    if let value = adapters.trainedValue(of: name, from: before) { return try rounded(value, as: description) }
+    guard let delta = module.flatMap({ adapters.delta(of: $0.name) }) else { return try rounded(before, as: description) }
+    let sum = Tensor(shape: before.shape)
+    sum.copy(from: before)
+    sum.add(delta)
+    let merged = try rounded(sum, as: description)
+    let (largest, excess) = Unmerging.compare(merged, minus: delta, with: before)
+    if let excess {
+      throw Failure(
+        .badData, "the merged tensor '\(name)' less its update differs by \(largest) from the weight before, at element \(excess)",
+        hint: "rounding does not explain it: the memory of this machine may be faulty")
+    }
+    unmergeDifference = max(unmergeDifference, largest)
+    return merged
+  }
+
+  private func rounded(_ sum: Tensor, as description: TensorDescription) throws(Failure) -> StoredTensor {
     let rounded = Self.rounded(sum, to: description.dtype)
     if let position = rounded.firstNonFinite {
       throw Failure(
@@ -141,7 +157,7 @@ package struct MergedModel {
         "the merged tensor '\(description.name)' is not finite as \(description.dtype.rawValue) at element \(position)",
         hint: description.dtype == .f16 ? "choose --dtype bfloat16 or float32" : "the training has diverged")
     }
-    try file.append(rounded)
+    return rounded
   }
 
   private static func rounded(_ sum: Tensor, to dtype: DType) -> StoredTensor {
@@ -181,14 +197,16 @@ package struct MergedModel {
     try AtomicFile.write(JSON.object(object).text(keepingFloats: true) + "\n", to: path)
   }
 
-  /// The manifest's section.
-  package func section(checkpoint: Digest) throws(Failure) -> JSONObject {
+  /// The manifest's section, once all is written.
+  /// - Parameter checkpoints: those that the adapters come from, in their order.
+  package func section(checkpoints: [Digest]) throws(Failure) -> JSONObject {
     let isQuantized = base.configuration.quantization != nil
     return [
-      "base": .string(base.artifact.digest.hex), "checkpoint": .string(checkpoint.hex),
+      "base": .string(base.artifact.digest.hex), "adapters": .array(
+        zip(checkpoints, adapters.parts).map { ["checkpoint": .string($0.hex), "weight": .number($1.weight)] }),
       "dtype": .string(mainType.rawValue),
       "parameters": .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }),
-      "merged_modules": .integer(adapter.layout.modules.count),
+      "merged_modules": .integer(adapters.modules.count), "unmerge_difference": .number(Double(unmergeDifference)),
       "base_model_id": try base.artifact.section.field("base_model_id").value,
       "weights": isQuantized ? .string(isDequantized ? "dequantized" : "original") : .null,
       "original_base": original.map { .string($0.artifact.digest.hex) } ?? .null,

@@ -96,7 +96,7 @@ struct StageBinder {
     _ inputs: [StageDeclaration.Input], of interface: StageInterface, outputs: Outputs
   ) throws(Failure) {
     for input in inputs {
-      guard let expected = interface.inputs.first(where: { $0.role == input.role }) else {
+      guard let expected = interface.input(for: input.role) else {
         let isParameter = interface.parameter(input.role) != nil
         throw input.cursor.failure(
           "\(interface.name) has no input '\(input.role)'",

@@ -76,7 +76,8 @@ extension Build {
         }
       }
     }
-    return artifacts.sorted { $0.role < $1.role }
+    // Shorter names first: those of one flag stay in their order.
+    return artifacts.sorted { ($0.role.utf8.count, $0.role) < ($1.role.utf8.count, $1.role) }
   }
 
   private func action(

@@ -62,7 +62,7 @@ struct CommandStage: Sendable {
   /// What a program would say of itself.
   func interface(_ declaration: StageDeclaration) -> StageInterface {
     let roles = declaration.inputs.map {
-      StageInterface.Input(role: $0.role, kinds: ArtifactKind.allCases, required: true)
+      StageInterface.Input(role: $0.role, kinds: ArtifactKind.allCases, required: true, repeats: false)
     }
     let parameters =
       [("command", StageInterface.Parameter.Kind.string), ("outputs", .list)] + inputs.map { ($0.path, .path) }

@@ -36,7 +36,7 @@ extension BoundStage {
     let librariesThreads = interface.parameter("threads") == nil ? threads : 1
     return StageCall(
       executable: executable,
-      arguments: inputs.flatMap { ["--\($0.role)", $0.artifact.directory] } + parameters.flags(threads: threads),
+      arguments: inputs.flatMap { ["--\(interface.input(for: $0.role)?.role ?? $0.role)", $0.artifact.directory] } + parameters.flags(threads: threads),
       environment: StageEnvironment.threads(librariesThreads).merging(environment) { $1 },
       directory: declaration.directory, resources: declaration.resources, outputs: nil)
   }

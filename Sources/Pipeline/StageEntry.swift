@@ -47,13 +47,16 @@ struct StageEntry {
         for reference in try StageScope.fileReferences(in: value) {
           found.append(try named(reference, among: names))
         }
-      } else if !keys.contains(key), case .text(let name) = value.content, !name.contains("/") {
-        if !names.contains(name), Suggestion.nearest(to: name, among: Array(names)) == nil,
-          let meant = Suggestion.nearest(to: key, among: keys)
-        {
-          throw keyCursor.failure("unknown key '\(key)'", hint: "did you mean '\(meant)'?")
+      } else if !keys.contains(key), !value.isNull {
+        for element in try value.elements(allowingMappings: true) {
+          guard case .text(let name) = element.content, !name.contains("/") else { continue }
+          if !names.contains(name), Suggestion.nearest(to: name, among: Array(names)) == nil,
+            let meant = Suggestion.nearest(to: key, among: keys)
+          {
+            throw keyCursor.failure("unknown key '\(key)'", hint: "did you mean '\(meant)'?")
+          }
+          found.append(try named(element, among: names))
         }
-        found.append(try named(value, among: names))
       }
     }
     return found

@@ -8,6 +8,8 @@ package struct StageInterface: Sendable {
     package let role: String
     package let kinds: [ArtifactKind]
     package let required: Bool
+    /// Whether the flag may be given several times: the second artifact has the role `role-2`, and so on.
+    package let repeats: Bool
   }
 
   package struct Parameter: Sendable {
@@ -67,17 +69,26 @@ package struct StageInterface: Sendable {
     (self.parameters, self.segmented) = (parameters, segmented)
   }
 
+  /// The input that an artifact of a role is given as.
+  func input(for role: String) -> Input? {
+    inputs.first { $0.role == role }
+      ?? inputs.first { input in
+        input.repeats && role.hasPrefix(input.role + "-") && (Int(role.dropFirst(input.role.count + 1)) ?? 0) > 1
+      }
+  }
+
   package func parameter(_ name: String) -> Parameter? { parameters.first { $0.name == name } }
 }
 
 extension StageInterface.Input {
   fileprivate init(_ cursor: JSONCursor) throws(Failure) {
-    try cursor.allowOnly(["role", "kinds", "required"])
+    try cursor.allowOnly(["role", "kinds", "required", "repeats"])
     role = try cursor.field("role").string()
     kinds = try cursor.field("kinds").elements().map { kind throws(Failure) in
       try kind.choice(of: ArtifactKind.self)
     }
     required = try cursor.optional("required")?.bool() ?? true
+    repeats = try cursor.optional("repeats")?.bool() ?? false
   }
 }
 

@@ -39,14 +39,18 @@ struct StageScope {
   private func inputs(_ members: YAMLCursor.Members) throws(Failure) -> [StageDeclaration.Input] {
     var inputs: [StageDeclaration.Input] = []
     for (key, keyCursor, value) in members where !StageEntry.keys.contains(key) && !value.isNull {
-      guard case .text(let text) = value.content else {
+      if case .mapping = value.content {
         throw keyCursor.failure(
-          "unknown key '\(key)'; an input names a stage",
+          "unknown key '\(key)'; an input names a stage, or several in a list",
           hint: Suggestion.hint(for: key, among: StageEntry.keys, calling: "known keys"))
       }
-      let source: StageDeclaration.Source =
-        text.contains("/") ? .directory(try variables.text(of: value)) : .stage(stageName(text))
-      inputs.append(StageDeclaration.Input(role: key.flagName, source: source, cursor: value))
+      for (index, element) in try value.elements().enumerated() {
+        let text = try element.text()
+        let source: StageDeclaration.Source =
+          text.contains("/") ? .directory(try variables.text(of: element)) : .stage(stageName(text))
+        let role = index == 0 ? key.flagName : "\(key.flagName)-\(index + 1)"
+        inputs.append(StageDeclaration.Input(role: role, source: source, cursor: element))
+      }
     }
     return inputs
   }

@@ -10,7 +10,8 @@ package final class Stage {
   package let output: String
   private let description: StageDescription
   private let parameters: StageParameters
-  private let inputs: [(role: String, artifact: Artifact)]
+  /// The role of the second artifact of a flag ends with `-2`.
+  private let inputs: [(flag: String, role: String, artifact: Artifact)]
   private let printsJSON: Bool
   private let startedAt = Date()
 
@@ -33,14 +34,15 @@ package final class Stage {
 
   private static func open(
     _ stage: StageDescription, _ values: [(name: String, value: JSON)]
-  ) throws(Failure) -> [(role: String, artifact: Artifact)] {
-    var inputs: [(role: String, artifact: Artifact)] = []
+  ) throws(Failure) -> [(flag: String, role: String, artifact: Artifact)] {
+    var inputs: [(flag: String, role: String, artifact: Artifact)] = []
     for input in stage.inputs {
-      if let directory = values.first(where: { $0.name == input.role })?.value.stringValue {
-        inputs.append((input.role, try Artifact.open(directory, as: input.kinds)))
-      } else if input.required {
-        throw missingOption(input.role, of: stage)
+      let value = values.first { $0.name == input.role }?.value
+      let directories = (value?.arrayValue ?? value.map { [$0] } ?? []).compactMap(\.stringValue)
+      for (index, directory) in directories.enumerated() {
+        inputs.append((input.role, input.role(at: index), try Artifact.open(directory, as: input.kinds)))
       }
+      if directories.isEmpty, input.required { throw missingOption(input.role, of: stage) }
     }
     return inputs
   }
@@ -62,19 +64,23 @@ package final class Stage {
     inputs.first { $0.role == role }?.artifact
   }
 
+  /// All inputs of a role that may be given several times, in their order.
+  package func inputs(_ role: String) -> [Artifact] { inputs.filter { $0.flag == role }.map(\.artifact) }
+
   /// Refuses an input that was made for another one: a checkpoint of another base, say.
   ///
   /// - Parameters:
   ///   - field: the field of the input's section that holds the digest of the other input.
   package func require(_ role: String, names field: String, of other: String) throws(Failure) {
-    guard let artifact = optionalInput(role), let wanted = optionalInput(other),
-      let named = try artifact.section.optional(field)
-    else { return }
-    guard try named.string() == wanted.digest.hex else {
-      throw named.failure(
-        "'\(artifact.directory)' was made for the \(other) \(try named.string().prefix(12)), "
-          + "but '\(wanted.directory)' is \(wanted.digest.hex.prefix(12))",
-        hint: "give the --\(other) that it was made for")
+    guard let wanted = optionalInput(other) else { return }
+    for artifact in inputs(role) {
+      guard let named = try artifact.section.optional(field) else { continue }
+      guard try named.string() == wanted.digest.hex else {
+        throw named.failure(
+          "'\(artifact.directory)' was made for the \(other) \(try named.string().prefix(12)), "
+            + "but '\(wanted.directory)' is \(wanted.digest.hex.prefix(12))",
+          hint: "give the --\(other) that it was made for")
+      }
     }
   }
 

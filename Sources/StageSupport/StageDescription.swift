@@ -47,14 +47,24 @@ package struct StageInput: Sendable {
   package let role: String
   package let kinds: [ArtifactKind]
   package let required: Bool
+  /// Whether the flag may be given several times. Records call the second artifact `role-2`, and so on.
+  package let repeats: Bool
 
   package static func required(_ role: String, _ kinds: ArtifactKind...) -> StageInput {
-    StageInput(role: role, kinds: kinds, required: true)
+    StageInput(role: role, kinds: kinds, required: true, repeats: false)
   }
 
   package static func optional(_ role: String, _ kinds: ArtifactKind...) -> StageInput {
-    StageInput(role: role, kinds: kinds, required: false)
+    StageInput(role: role, kinds: kinds, required: false, repeats: false)
   }
+
+  /// One artifact or more.
+  package static func several(_ role: String, _ kinds: ArtifactKind...) -> StageInput {
+    StageInput(role: role, kinds: kinds, required: true, repeats: true)
+  }
+
+  /// What records call the artifact that was given at an index.
+  func role(at index: Int) -> String { index == 0 ? role : "\(role)-\(index + 1)" }
 }
 
 /// An option of a stage: its flag without dashes, and what it means for the result.

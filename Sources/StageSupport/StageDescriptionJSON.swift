@@ -74,9 +74,11 @@ extension StageCommand {
 
 extension StageInput {
   fileprivate var json: JSON {
-    [
+    var json: JSONObject = [
       "role": .string(role), "kinds": .array(kinds.map { .string($0.rawValue) }), "required": .bool(required),
     ]
+    if repeats { json["repeats"] = true }
+    return .object(json)
   }
 }
 

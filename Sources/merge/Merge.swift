@@ -14,19 +14,21 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
 
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 3,
+    name: "merge", revision: 4,
     inputs: [
-      .required("base", .base), .required("checkpoint", .checkpoint), .optional("original-base", .base),
+      .required("base", .base), .several("checkpoint", .checkpoint), .optional("original-base", .base),
     ],
     output: .model,
     parameters: [
-      .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),
+      .result("weights", .list), .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),
     ],
-    abstract: "Add an adapter to the weights of its base: a model that needs no adapter any more.",
+    abstract: "Add adapters to the weights of their base: a model that needs no adapter any more.",
     discussion: """
       The output is a Hugging Face model directory with the base's own tokenizer and configuration. Sums are formed in \
       float32 and rounded once. A quantized base is dequantized: those are the weights that the adapter was trained \
-      against and measured with. --original-base adds it to the weights before quantization instead.
+      against and measured with. --original-base adds it to the weights before quantization instead. Several checkpoints \
+      of one base, RandLoRA and LoRA of any rank, add up with --weights. Each merged weight is checked: less its update \
+      it must give the weight before, within rounding; the manifest has the largest difference.
       """)
 
   @OptionGroup var options: StageOptions
@@ -35,8 +37,12 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
   @Option(help: "The base.", completion: .directory)
   var base: String
 
-  @Option(help: "The checkpoint whose adapter is merged.", completion: .directory)
-  var checkpoint: String
+  @Option(
+    help: "The checkpoint whose adapter is merged; once for each of several. 'init-adapter --from-adapter' makes one of PEFT's.",
+    completion: .directory)
+  var checkpoint: [String] = []
+
+  @OptionGroup var weighting: AdapterWeights
 
   @Option(
     help: "The base that --base was quantized from: merge into its weights, which the adapter has never seen.",
@@ -51,6 +57,8 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       "The most weights in one file (5GB, 200MB, 1GiB); a larger model is written in shards with an index.")
   var maxShardSize = "5GB"
 
+  func resolve() throws { try weighting.check(checkpoints: checkpoint.count) }
+
   func execute(_ stage: Stage) throws {
     guard let shardLimit = ShardPlan.bytes(maxShardSize) else {
       throw Failure(
@@ -59,11 +67,11 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
     Parallel.threads = try computing.threadCount()
     let base = try BaseModel(try stage.input("base"))
     try stage.require("checkpoint", names: "base", of: "base")
-    let checkpoint = try stage.input("checkpoint")
-    let adapter = try CheckpointArtifact.adapter(checkpoint, model: base.configuration)
+    let checkpoints = stage.inputs("checkpoint")
+    let adapters = try CheckpointArtifact.adapters(checkpoints, weights: weighting.values, model: base.configuration)
     let original = try stage.optionalInput("original-base").map { (artifact) throws(Failure) in try BaseModel(artifact) }
-    let model = try MergedModel(
-      base: base, original: original, adapter: adapter, dtype: DType(transformersName: dtype.rawValue))
+    var model = try MergedModel(
+      base: base, original: original, adapters: adapters, dtype: DType(transformersName: dtype.rawValue))
     let writer = try stage.writer()
     let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
     try model.write(into: writer, shardLimit: shardLimit) { bytes throws(Failure) in
@@ -71,7 +79,7 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       progress.advance(by: bytes)
     }
     progress.finish()
-    try stage.publish(writer, section: try model.section(checkpoint: checkpoint.digest)) {
+    try stage.publish(writer, section: try model.section(checkpoints: checkpoints.map(\.digest))) {
       directory throws(Failure) in try MergedModel.check(directory: directory)
     }
   }

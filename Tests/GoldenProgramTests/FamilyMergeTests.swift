@@ -25,6 +25,31 @@ import Testing
     #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
   }
 
+  /// RandLoRA and LoRA together, one of them in part: both merged at once are one merged over the other.
+  @Test(arguments: FamilyCase.all.filter { !$0.name.hasSuffix("-head") && !$0.name.hasSuffix("-saved") })
+  func `two adapters merge as one after the other does`(golden: FamilyCase) throws {
+    let sandbox = try Sandbox()
+    try sandbox.succeed("import-base", ["--base-model", golden.path("model"), "--output", "base"])
+    for kind in FamilyCase.adapters {
+      try sandbox.succeed("init-adapter", ["--base", "base", "--from-adapter", golden.path(kind), "--output", kind])
+    }
+    let lines = try golden.rows().filter { $0.count > 1 }.map { row in
+      JSON.object(["input_ids": .array(row.map { .integer(Int($0)) })]).text(indent: 0) + "\n"
+    }
+    try sandbox.write(lines.joined(), to: "rows.jsonl")
+    try sandbox.succeed("prepare-data", ["--base", "base", "--data-path", "rows.jsonl", "--output", "dataset"])
+    let both = ["--base", "base", "--checkpoint", "randlora", "--checkpoint", "lora", "--weights", "1,-0.5"]
+    try sandbox.succeed("merge", both + ["-o", "merged"])
+    try sandbox.succeed("import-base", ["--base-model", "merged", "--output", "merged-base"])
+    // The other way: LoRA taken off by half first, RandLoRA as an adapter over that.
+    try sandbox.succeed("merge", ["--base", "base", "--checkpoint", "lora", "--weights", "-0.5", "-o", "less"])
+    try sandbox.succeed("import-base", ["--base-model", "less", "--output", "less-base"])
+    try sandbox.succeed(
+      "init-adapter", ["--base", "less-base", "--from-adapter", golden.path("randlora"), "--output", "over"])
+    let adapted = try logits(base: "less-base", ["--checkpoint", "over"], in: sandbox)
+    #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
+  }
+
   private func logits(base: String, _ more: [String], in sandbox: Sandbox) throws -> Tensor {
     let output = "evaluation-\(base)"
     try sandbox.succeed(

@@ -20,7 +20,7 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
       == "p.yaml:2:3: the stage 'a' does not say what it runs (key 'stage' or 'command')")
   #expect(
     message("stages:\n  a: {stage: x, wiht: {k: 1}}")
-      == "p.yaml:2:17: unknown key 'wiht'; an input names a stage\nhint: did you mean 'with'?")
+      == "p.yaml:2:17: unknown key 'wiht'; an input names a stage, or several in a list\nhint: did you mean 'with'?")
   #expect(
     message("stages:\n  base: {stage: x}\n  b: {stage: y, base: bsae}")
       == "p.yaml:3:23: there is no stage 'bsae'\nhint: did you mean 'base'?")

@@ -20,8 +20,8 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "81c4452cf1dbae8696fd55ba308043d04f23fabcded2632b5c93bc9cf195a215"
   ),
   (
-    "merge", 3, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
-    "ac89828fd8b724969cb923f69a0a2e8b4e1575d120ec90fdff60a65a9e300c8d"
+    "merge", 4, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
+    "0f7b98386eed7da663bdcf61ca4d06ed622665313b95f6afdde092a2e2831c6d"
   ),
   (
     "push-artifact", 1,
