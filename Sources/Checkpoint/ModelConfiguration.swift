@@ -69,7 +69,7 @@ package struct ModelConfiguration: Sendable, Equatable {
   /// - Parameter config: the root of config.json.
   package init(_ config: JSONCursor) throws(Failure) {
     family = try Self.family(config)
-    try Self.refuseUnsupported(config, family: family)
+    try ConfigurationFields.refuseUnsupported(config, family: family)
     func size(_ name: String) throws(Failure) -> Int { try config.field(name).integer(in: 1...Self.limit) }
     vocabularySize = try size("vocab_size")
     width = try size("hidden_size")
@@ -208,39 +208,6 @@ extension FamilyScalar.Name {
     switch self {
     case .embeddingMultiplier, .residualMultiplier, .logitDivisor: true
     case .queryScale, .attentionMultiplier, .attentionSoftCap, .logitSoftCap: false
-    }
-  }
-}
-
-// MARK: - What is refused
-
-extension ModelConfiguration {
-  /// Fields that change what a model computes, each with the only value that we compute. transformers adds fields all
-  /// the time, most of them without effect: what is not listed here or read above is ignored.
-  private static let neutralValues: [(field: String, value: JSON)] = [
-    ("pretraining_tp", 1), ("attention_dropout", 0), ("embd_pdrop", 0), ("resid_pdrop", 0),
-    ("hidden_dropout", 0), ("is_encoder_decoder", false), ("add_cross_attention", false), ("logit_scale", 1),
-    ("use_qk_norm", false), ("qk_norm", false), ("alibi", false), ("use_bidirectional_attention", false),
-    ("is_causal", true),
-  ]
-
-  /// Fields that must be absent or null.
-  private static let refusedFields = [
-    "clip_qkv", "num_experts", "num_local_experts", "pruned_heads",
-    "attention_chunk_size", "layer_norm_eps", "compression_config",
-  ]
-
-  private static func refuseUnsupported(_ config: JSONCursor, family: ModelFamily) throws(Failure) {
-    for name in refusedFields {
-      guard let field = try config.optional(name) else { continue }
-      if field.value.objectValue?.isEmpty ?? false { continue }
-      throw field.failure("'\(name)' is not supported")
-    }
-    let activation = JSON.string(family.activation.rawValue)
-    for (name, neutral) in neutralValues + [("hidden_act", activation), ("hidden_activation", activation)] {
-      guard let field = try config.optional(name), field.value != neutral else { continue }
-      throw field.failure(
-        "only \(neutral.text(indent: 0)) is supported, found \(field.value.text(indent: 0))")
     }
   }
 }

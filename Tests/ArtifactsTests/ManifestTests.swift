@@ -55,7 +55,7 @@ func everyMutatedFieldIsRefusedByItsName(kind: ArtifactKind) throws {
 @Test(arguments: ArtifactKind.allCases)
 func numbersAndDigestsOutOfRangeAreRefused(kind: ArtifactKind) throws {
   let manifest = try valid(kind)
-  for path in manifest.fields(but: free) {
+  for path in manifest.fields(but: free) where !path.pointer.hasSuffix("/weight") {  // any number
     var bad: JSON?
     _ = manifest.changed(at: path) { value in
       switch value {

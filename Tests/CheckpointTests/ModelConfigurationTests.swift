@@ -198,9 +198,23 @@ private func message(
   #expect(message(twice).contains("/rope_parameters/rope_theta: 2.0, but 'rope_theta' beside it says 1.0"))
 }
 
-@Test func emptyQuantizationAndUnknownFieldsAreIgnored() throws {
-  let odd: [(String, JSON)] = [("quantization_config", [:]), ("brand_new_field", 3), ("pretraining_tp", 1)]
+@Test func fieldsThatAskForNothingAreIgnored() throws {
+  let odd: [(String, JSON)] = [
+    ("quantization_config", [:]), ("brand_new_field", false), ("num_experts", nil), ("moe_layers", []), ("pretraining_tp", 1),
+    ("temperature", 0.7), ("num_beams", 1), ("id2label", ["0": "LABEL_0"]), ("_attn_implementation_autoset", true),
+    ("auto_map", ["AutoConfig": "configuration.X"]), ("transformers.js_config", ["kv_cache_dtype": "fp16"]),
+    ("cache_implementation", "hybrid"), ("is_llama_config", true), ("rope_interleaved", false),
+  ]
   #expect(try configuration(odd) == configuration())
+}
+
+/// What a model says that nobody here knows may change its numbers.
+@Test(arguments: [
+  ("attn_temperature_tuning", true), ("num_experts", 8), ("clip_qkv", 30), ("attention_chunk_size", 8192),
+  ("is_causal", false), ("rope_interleaved", true), ("brand_new_field", 0), ("mystery", "x"), ("full_attn_mod", 2),
+] as [(String, JSON)])
+func refusesFieldsThatMayChangeTheNumbers(field: String, value: JSON) {
+  #expect(message([(field, value)]).contains("/\(field): "))
 }
 
 @Test func aDamagedConfigurationNeverTraps() throws {
