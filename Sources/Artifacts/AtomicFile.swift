@@ -17,8 +17,11 @@ package enum AtomicFile {
   /// in a directory of thousands of records it would cost more than the write.
   package static func sweep(_ directory: String) { PrivateSibling.sweep(in: directory) }
 
+  /// Removes what killed writers of one file left behind.
+  package static func sweep(beside path: String) { PrivateSibling.sweep(beside: path) }
+
   /// - Parameter body: writes the content to a file that nobody else sees yet.
-  static func write(
+  package static func write(
     to path: String, _ body: (borrowing OpenFile) throws(Failure) -> Void
   ) throws(Failure) {
     let file = try PrivateSibling.file(beside: path) { file throws(Failure) in

@@ -1,4 +1,3 @@
-package import Failures
 import Glibc
 import Synchronization
 
@@ -51,14 +50,14 @@ package final class Witness: Sendable {
   package var testimony: Testimony? {
     state.withLock { state in
       let paths = state.looks.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-      var identities = SHA256()
+      var identities: [UInt8] = []
       for path in paths {
         guard let status = state.looks[path], !path.utf8.contains(0),
           !status.isNewer(than: startedAt - DigestMemo.racyInterval)
         else { return nil }
-        identities.update(status.bytes)
+        status.append(to: &identities)
       }
-      return Testimony(paths: paths, identities: identities.finish(), variables: state.variables)
+      return Testimony(paths: paths, identities: Digest.sha256(identities), variables: state.variables)
     }
   }
 }
@@ -80,23 +79,30 @@ package struct Testimony: Sendable, Equatable {
     for (name, value) in variables {
       guard let now = unsafe getenv(name), unsafe String(cString: now) == value else { return false }
     }
-    var identities = SHA256()
+    var identities: [UInt8] = []
+    identities.reserveCapacity(paths.count * FileStatus.mostBytes)
     for path in paths {
       guard let status = try? FileStatus(path, followingLinks: true) else { return false }
-      identities.update(status.bytes)
+      status.append(to: &identities)
     }
-    return identities.finish() == self.identities
+    return Digest.sha256(identities) == self.identities
   }
 }
 
 extension FileStatus {
-  fileprivate var bytes: [UInt8] {
+  fileprivate static let mostBytes = 41
+
+  fileprivate func append(to bytes: inout [UInt8]) {
     switch self {
-    case .file(let identity): [1] + identity.bytes
-    case .directory(let identity): [2] + identity.bytes
-    case .symbolicLink: [3]
-    case .special: [4]
-    case .missing: [5]
+    case .file(let identity):
+      bytes.append(1)
+      identity.append(to: &bytes)
+    case .directory(let identity):
+      bytes.append(2)
+      identity.append(to: &bytes)
+    case .symbolicLink: bytes.append(3)
+    case .special: bytes.append(4)
+    case .missing: bytes.append(5)
     }
   }
 
@@ -109,14 +115,11 @@ extension FileStatus {
 }
 
 extension FileIdentity {
-  fileprivate var bytes: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(40)
+  fileprivate func append(to bytes: inout [UInt8]) {
     for field in [device, inode, UInt64(bitPattern: Int64(size)), UInt64(bitPattern: Int64(modified)),
       UInt64(bitPattern: Int64(changed))]
     {
       for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: field >> UInt64(shift))) }
     }
-    return bytes
   }
 }

@@ -1,3 +1,5 @@
+import Failures
+
 /// Shares out the machine among the stages that are ready: places, cores and memory.
 ///
 /// Who has the longest way to the end of the pipeline comes first; who does not fit lets others pass.
@@ -27,6 +29,21 @@ actor Admission {
 
   init(places: Int, cores: Int, memory: Int) {
     (self.places, self.cores, self.memory) = (places, cores, memory)
+  }
+
+  /// Does something once there is room for it.
+  nonisolated func holding<Result: Sendable>(
+    _ request: Request, _ body: () async throws(Failure) -> Result
+  ) async throws(Failure) -> Result {
+    await acquire(request)
+    do throws(Failure) {
+      let result = try await body()
+      await release(request)
+      return result
+    } catch {
+      await release(request)
+      throw error
+    }
   }
 
   /// Waits until there is room.

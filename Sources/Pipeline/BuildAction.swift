@@ -16,9 +16,10 @@ extension Build {
     let forced = forced && !isRedone(action.key)
     var reasons: [RerunReason] = [.forced]
     if !forced {
-      switch known(action.key, action.label) {
+      switch known(action) {
       case .available(let digest): return reuse(action.label, digest)
       case .lost(let digest): reasons = [.resultLost(digest)]
+      case .unpublished(let path): reasons = [.publicationLost(path)]
       case .unknown: reasons = given ?? index.reasons(for: action.preimage, stage: action.label.stage)
       }
     }
@@ -28,44 +29,50 @@ extension Build {
     }
     if store.isReadOnly { return fail(action.label, store.refusal(of: "'\(action.label)'")) }
     let request = request(for: action)
-    await admission.acquire(request)
-    let outcome = await performLocked(action, reasons, forced: forced, keep: keep)
-    await admission.release(request)
-    return outcome
-  }
-
-  private func performLocked(
-    _ action: Action, _ reasons: [RerunReason], forced: Bool,
-    keep: (Artifact) async throws(Failure) -> Int?
-  ) async -> ActionOutcome {
-    do {
-      guard let lock = try await lock(action) else { return .interrupted }
-      // Whoever held the lock may have done it.
-      defer { store.finishWork(action.key, lock) }
-      if !forced, case .available(let digest) = known(action.key, action.label) {
-        return reuse(action.label, digest)
+    do throws(Failure) {
+      let outcome = try await admission.holding(request) { () async throws(Failure) -> ActionOutcome? in
+        if isStopping { return .interrupted }
+        guard let lock = try lock(action) else { return nil }
+        defer { store.finishWork(action.key, lock) }
+        // Whoever held the lock until now may have done it.
+        if let outcome = reuseKnown(action, forced: forced) { return outcome }
+        return try await make(action, lock, reasons, keep: keep)
       }
-      return try await make(action, lock, reasons, keep: keep)
+      if let outcome { return outcome }
+      // While somebody else is making it, there is room for other stages.
+      guard let lock = try await waitForLock(of: action) else { return .interrupted }
+      defer { store.finishWork(action.key, lock) }
+      if let outcome = reuseKnown(action, forced: forced) { return outcome }
+      return try await admission.holding(request) { () async throws(Failure) -> ActionOutcome in
+        if isStopping { return .interrupted }
+        return try await make(action, lock, reasons, keep: keep)
+      }
     } catch {
       return fail(action.label, error)
     }
   }
 
-  /// Waits for the lock of an action's key; nil when the run is to stop.
-  private func lock(_ action: Action) async throws(Failure) -> KeyLock? {
-    var hasTold = false
+  private func reuseKnown(_ action: Action, forced: Bool) -> ActionOutcome? {
+    guard !forced, case .available(let digest) = known(action) else { return nil }
+    return reuse(action.label, digest)
+  }
+
+  /// The lock of an action's key, if nobody holds it.
+  private func lock(_ action: Action) throws(Failure) -> KeyLock? {
+    let lock = try store.lock(action.key)
+    lock?.sign(for: action.label)
+    return lock
+  }
+
+  /// Waits until whoever holds the lock of an action's key lets go of it; nil when the run is to stop.
+  private func waitForLock(of action: Action) async throws(Failure) -> KeyLock? {
+    let holder = store.holder(of: action.key)
+    guard options.waits else {
+      throw Failure(.busy, "\(holder) is making it", hint: "run again later, or leave out --no-wait to wait for it")
+    }
+    tell(.waiting(action.label, holder: holder))
     while !isStopping {
-      if let lock = try store.lock(action.key) {
-        lock.sign(for: action.label)
-        return lock
-      }
-      let holder = store.holder(of: action.key)
-      guard options.waits else {
-        throw Failure(
-          .busy, "\(holder) is making it", hint: "run again later, or leave out --no-wait to wait for it")
-      }
-      if !hasTold { tell(.waiting(action.label, holder: holder)) }
-      hasTold = true
+      if let lock = try lock(action) { return lock }
       try? await Task.sleep(for: .milliseconds(100))
     }
     return nil

@@ -7,7 +7,18 @@ extension Build {
     case available(Digest)
     /// Recorded, but the object is gone or damaged.
     case lost(Digest)
+    /// A receipt for something that is not at this path any more.
+    case unpublished(String)
     case unknown
+  }
+
+  /// What is known of an action.
+  func known(_ action: Action) -> Knowledge {
+    let knowledge = known(action.key, action.label)
+    guard action.interface.output == .receipt, case .available(let digest) = knowledge,
+      let receipt = try? store.object(digest), let path = action.missingPublication(receipt)
+    else { return knowledge }
+    return .unpublished(path)
   }
 
   /// What is known under a key. A damaged object is taken out of the way.

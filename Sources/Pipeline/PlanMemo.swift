@@ -1,15 +1,15 @@
 package import Artifacts
 import Failures
+import FoundationEssentials
 import JSON
 
 /// Remembers that a run had nothing to do, for as long as everything that it looked at stays the same: pipeline files,
-/// programs, inputs, records and objects. Then the next run need not even read the pipeline.
+/// programs, inputs and objects. Then the next run need not even read the pipeline.
 ///
+/// Records are not among these: they say which object an action made, and the memo says that there is nothing to make.
 /// It is disposable, as all answers of the store are. Whatever is doubtful about it leads to the long way.
 package struct PlanMemo {
-  /// Seconds for which it counts. The long way also notes that results were used, which `gc` goes by.
-  private static let lifetime = 3600
-  private static let version = "randlora plan 1"
+  private static let version = "randlora plan 2"
 
   private let path: String
 
@@ -38,27 +38,66 @@ package struct PlanMemo {
 
   // MARK: - Recalling
 
-  /// What a run would find; nil when that takes the long way.
+  /// What a run would find; nil when that takes the long way. It is a use of all these results, which `gc` goes by.
   package func recall() -> RunSummary? {
-    guard case .file(let identity)? = try? FileStatus(path), isYoung(identity),
-      let bytes = try? Files.contents(of: path, limit: 64 << 20), bytes.count > 65,
-      Digest.sha256(bytes[65...]).hex.utf8.elementsEqual(bytes[..<64])
-    else { return nil }
-    let fields = bytes[65...].split(separator: 0, omittingEmptySubsequences: false)
-      .map { String(decoding: $0, as: UTF8.self) }
-    guard fields.count >= 3, let identities = Digest(hex: fields[0]), let count = Int(fields[2]),
-      count % 2 == 0, fields.count >= 3 + count
-    else { return nil }
-    var variables: [String: String] = [:]
-    for index in stride(from: 3, to: 3 + count, by: 2) { variables[fields[index]] = fields[index + 1] }
-    let testimony = Testimony(
-      paths: Array(fields[(3 + count)...]), identities: identities, variables: variables)
-    return testimony.holds ? try? RunSummary(remembered: JSONDocument(fields[1], source: path)) : nil
+    guard let content = Content(path), content.testimony.holds else { return nil }
+    Files.touch(path, ifOlderThan: Store.useInterval)
+    return try? RunSummary(remembered: JSONDocument(content.results, source: path))
   }
 
-  private func isYoung(_ identity: FileIdentity) -> Bool {
-    let age = DigestMemo.realTime() - identity.modified
-    return age >= 0 && age < Self.lifetime * 1_000_000_000
+  /// When runs with nothing to do last used the artifacts of a store.
+  static func uses(in store: Store) -> [Digest: Date] {
+    var uses: [Digest: Date] = [:]
+    for path in store.answers {
+      guard let content = Content(path) else { continue }
+      let time = StoreContents.modified(path)
+      for digest in content.objects { uses[digest] = max(time, uses[digest] ?? time) }
+    }
+    return uses
+  }
+
+  /// What is in the file: fields with a NUL between them, the first of which is the digest of the others.
+  private struct Content {
+    let results: String
+    let testimony: Testimony
+
+    /// Nil when there is none, or it is damaged.
+    init?(_ path: String) {
+      guard let bytes = try? Files.contents(of: path, limit: 64 << 20), bytes.count > 65, bytes[64] == 0,
+        Digest.sha256(bytes[65...]).hex.utf8.elementsEqual(bytes[..<64])
+      else { return nil }
+      var rest = bytes[65...]
+      func next() -> String? {
+        guard !rest.isEmpty else { return nil }
+        let end = rest.firstIndex(of: 0) ?? rest.endIndex
+        defer { rest = rest[min(end + 1, rest.endIndex)...] }
+        return String(decoding: rest[..<end], as: UTF8.self)
+      }
+      guard let identities = next().flatMap({ Digest(hex: $0) }), let results = next(),
+        let count = next().flatMap({ Int($0) }), count % 2 == 0
+      else { return nil }
+      var variables: [String: String] = [:]
+      for _ in 0..<(count / 2) {
+        guard let name = next(), let value = next() else { return nil }
+        variables[name] = value
+      }
+      var paths: [String] = []
+      while let path = next() { paths.append(path) }
+      self.results = results
+      testimony = Testimony(paths: paths, identities: identities, variables: variables)
+    }
+
+    /// The artifacts among what was looked at, in whatever way the store's place was written.
+    var objects: Set<Digest> {
+      var objects: Set<Digest> = []
+      for path in testimony.paths {
+        let parts = path.split(separator: "/")
+        for (directory, name) in zip(parts, parts.dropFirst()) where directory == "objects" {
+          if let digest = Digest(hex: String(name)) { objects.insert(digest) }
+        }
+      }
+      return objects
+    }
   }
 }
 

@@ -60,6 +60,8 @@ package struct Store: Sendable {
   func workPath(_ key: Digest) -> String { "\(root)/tmp/\(key)" }
   package func logPath(_ key: Digest) -> String { "\(root)/logs/\(key).log" }
   func answerPath(_ key: Digest) -> String { "\(root)/answers/\(key).json" }
+  /// The paths of all answers that are kept.
+  var answers: [String] { ((try? Files.names(in: "\(root)/answers")) ?? []).map { "\(root)/answers/\($0)" } }
 
   /// What is wrong with wanting to make something here.
   func refusal(of what: String) -> Failure {
@@ -73,7 +75,7 @@ package struct Store: Sendable {
   /// What is recorded under a key; nil when nothing is, or when the record is damaged.
   package func record(_ key: Digest) -> ActionRecord? {
     let path = recordPath(key)
-    guard let bytes = try? Files.contents(of: path, limit: 16 << 20) else { return nil }
+    guard let bytes = Witness.unseen({ try? Files.contents(of: path, limit: 16 << 20) }) else { return nil }
     return try? ActionRecord(bytes, key: key, source: path)
   }
 
@@ -147,9 +149,12 @@ package struct Store: Sendable {
     _ = unsafe rename(path, place)
   }
 
+  /// A use is not noted again within so many seconds.
+  static let useInterval = 60
+
   /// Notes that a result was used, for `gc`: the record first, so that it never outlives the object in its order.
   func noteUse(of record: ActionRecord) {
     guard !isReadOnly, let key = try? record.preimage.key else { return }
-    for path in [recordPath(key), objectPath(record.output)] { Files.touch(path, ifOlderThan: 3600) }
+    for path in [recordPath(key), objectPath(record.output)] { Files.touch(path, ifOlderThan: Self.useInterval) }
   }
 }

@@ -25,7 +25,7 @@ package struct StoreCollection: Sendable {
   package let kept: [StoreContents.Entry]
   private let staleKeys: [Digest]
 
-  /// How long the log of an action without a result is kept.
+  /// How long the log of an action without a result is kept, and what stages answered.
   private static let logAge = 7 * 86_400.0
 
   /// Plans the collection. Pinned artifacts always stay. Beyond the budget goes first what is worth least: the least
@@ -70,7 +70,7 @@ package struct StoreCollection: Sendable {
       store.quarantine(entry.digest)  // by one rename: an object is whole or not there
     }
     for key in staleKeys { store.forget(key) }
-    store.clean(logsBefore: now.addingTimeInterval(-Self.logAge))
+    store.clean(before: now.addingTimeInterval(-Self.logAge))
   }
 }
 
@@ -109,11 +109,13 @@ extension Store {
     Files.remove(logPath(key))
   }
 
-  /// Removes leftovers: of killed writers, of damage, of actions that came to nothing.
-  fileprivate func clean(logsBefore limit: Date) {
+  /// Removes leftovers: of killed writers, of damage, and from before a time, of actions that came to nothing and of
+  /// questions that may not be asked again.
+  fileprivate func clean(before limit: Date) {
     sweep(keepingPartial: false)
     for name in (try? Files.names(in: "\(root)/damaged")) ?? [] { Files.remove("\(root)/damaged/\(name)") }
     for directory in ["", "/actions", "/answers", "/objects", "/pins"] { AtomicFile.sweep(root + directory) }
+    for path in answers where StoreContents.modified(path) < limit { Files.remove(path) }
     let known = Set(keys)
     for name in (try? Files.names(in: "\(root)/logs")) ?? [] {
       guard let key = Digest(hex: String(name.prefix(64))), !known.contains(key) else { continue }

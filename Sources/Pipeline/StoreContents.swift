@@ -45,6 +45,7 @@ package struct StoreContents: Sendable {
       records[record.output, default: []].append(record)
     }
     staleKeys = stale
+    let uses = PlanMemo.uses(in: store)
     entries = digests.map { digest in
       let made = records[digest] ?? []
       let places = made.compactMap { try? store.recordPath($0.preimage.key) } + [store.objectPath(digest)]
@@ -52,7 +53,7 @@ package struct StoreContents: Sendable {
       return Entry(
         digest: digest, kind: artifact?.kind, fileBytes: artifact?.files.reduce(0) { $0 + $1.bytes } ?? 0,
         bytes: Self.bytes(in: store.objectPath(digest)), isPinned: Files.exists(store.pinPath(digest)),
-        records: made, lastUse: places.map(Self.modified).max() ?? .distantPast)
+        records: made, lastUse: max(places.map(Self.modified).max() ?? .distantPast, uses[digest] ?? .distantPast))
     }
   }
 

@@ -28,6 +28,7 @@ import StageSupport
     }
     arguments = CommandLineArguments.normalized(arguments)
     do {
+      if try isUpToDate(arguments) { return }
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -40,6 +41,15 @@ import StageSupport
     } catch {
       exit(withError: error)
     }
+  }
+
+  /// Whether this is a run that has nothing to do. It is found out before all commands are looked through and the
+  /// runtime of asynchronous code starts, which takes longer than the answer.
+  private static func isUpToDate(_ arguments: [String]) throws -> Bool {
+    guard arguments.first == RunCommand.configuration.commandName,
+      let command = try? RunCommand.parse(Array(arguments.dropFirst()))
+    else { return false }
+    return try command.isUpToDate()
   }
 
   private static var subcommandNames: [String] {

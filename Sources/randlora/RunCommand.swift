@@ -23,13 +23,19 @@ struct RunCommand: AsyncParsableCommand {
   var force: [String] = []
   @OptionGroup var settings: RunSettings
 
+  /// Whether everything is known to be up to date, and was shown.
+  func isUpToDate() throws -> Bool {
+    guard canBeRemembered, case .directory = try FileStatus(storeRoot, followingLinks: true) else { return false }
+    let store = try StorePlace.open(storeRoot)
+    guard let summary = try memo(store).recall() else { return false }
+    try settings.show(summary, of: options.file, in: store)
+    return true
+  }
+
   func run() async throws {
-    let root = StorePlace.named ?? PipelineFile.storePath(beside: options.file)
     // No store is made for a pipeline that cannot be read.
-    if case .missing = try FileStatus(root, followingLinks: true) { _ = try options.pipeline() }
-    let store = try StorePlace.open(root)
-    let memo = try PlanMemo(store, question: question())
-    if canBeRemembered, let summary = memo.recall() { return try settings.show(summary, of: options.file, in: store) }
+    if case .missing = try FileStatus(storeRoot, followingLinks: true) { _ = try options.pipeline() }
+    let store = try StorePlace.open(storeRoot)
     let witness = Witness()
     let summary = try await Witness.$current.withValue(witness) {
       let pipeline = try options.pipeline()
@@ -38,17 +44,19 @@ struct RunCommand: AsyncParsableCommand {
       return try await settings.run(try pipeline.selection(stages), of: pipeline, in: store, forced: force)
     }
     if canBeRemembered, summary.isQuiet, !store.isReadOnly, let testimony = witness.testimony {
-      memo.remember(summary, testimony)
+      try memo(store).remember(summary, testimony)
     }
   }
+
+  private var storeRoot: String { StorePlace.named ?? PipelineFile.storePath(beside: options.file) }
 
   /// Only the plain question is remembered: events, reasons and checks in full take the long way.
   private var canBeRemembered: Bool {
     force.isEmpty && !settings.dryRun && !settings.json && !settings.push && settings.verify == .memoised
   }
 
-  private func question() throws -> [String] {
-    [try Files.absolute(options.file), Console.environment("PATH") ?? "", SiblingProgram.own]
-      + options.parameters.settings + ["--"] + stages
+  private func memo(_ store: Store) throws -> PlanMemo {
+    let question = [try Files.absolute(options.file), Console.environment("PATH") ?? "", SiblingProgram.own]
+    return PlanMemo(store, question: question + options.parameters.settings + ["--"] + stages)
   }
 }

@@ -43,6 +43,30 @@ import Testing
   #expect(work.programs.calls.count == 7)
 }
 
+@Test func whoeverWaitsForAnotherRunnerTakesUpNoRoom() async throws {
+  let work = try Workspace()
+  let yaml = """
+    stages:
+      base: {stage: import-base, with: {base-model: model}}
+      other: {command: "echo > $output/it", outputs: it}
+    """
+  let programs = work.programs
+  let progress = Mutex((isMaking: false, wasPassed: false))
+  programs.state.withLock { state in
+    state.duringRun["import-base"] = {
+      progress.withLock { $0.isMaking = true }
+      for _ in 0..<200 where !programs.calls.contains("sh") { usleep(50_000) }
+      progress.withLock { $0.wasPassed = programs.calls.contains("sh") }
+    }
+  }
+  async let first = work.run(yaml, targets: ["base"])
+  while !progress.withLock({ $0.isMaking }) { usleep(1000) }
+  let second = try await work.run(yaml)
+  #expect(progress.withLock { $0.wasPassed })
+  #expect(try await first["base"] == second["base"])
+  #expect(programs.calls == ["import-base", "sh"])
+}
+
 @Test func jobsRunAtTheSameTimeAndShareTheCores() async throws {
   let work = try Workspace()
   var options = RunOptions()

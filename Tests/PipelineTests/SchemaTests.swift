@@ -105,7 +105,7 @@ private let everyKey = """
     do {
       _ = try StageInterface(JSONDocument(bytes, source: "x"))
     } catch {
-      #expect(error is Failure)
+      #expect(!error.message.isEmpty)
     }
   }
 }

@@ -118,8 +118,8 @@ private func sandboxWithData() throws -> Sandbox {
 @Test func `memory does not grow with the data`() throws {
   let sandbox = try sandboxWithBase()
   let row = Array("{\"text\":\"a row\",\"unused\":\"\(String(repeating: "x", count: 100_000))\"}\n".utf8)
-  let file = try FileHandle(forWritingTo: { FileManager.default.createFile(atPath: $0.path, contents: nil); return $0 }(
-    URL(fileURLWithPath: sandbox.path("large.jsonl"))))
+  try sandbox.write("", to: "large.jsonl")
+  let file = try FileHandle(forWritingTo: URL(fileURLWithPath: sandbox.path("large.jsonl")))
   for _ in 0..<1000 { try file.write(contentsOf: row) }
   try file.close()
   let outcome = try sandbox.run(

@@ -117,3 +117,27 @@ private func sandboxWithAdapter() throws -> Sandbox {
   }
   #expect(try sandbox.json("there/artifact.json")["adapter"]?["save_projection"] == false)
 }
+
+@Test func `what was published and then removed is published again`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  try sandbox.write(
+    """
+    stages:
+      base: {stage: import-base, with: {base-model: model}}
+      copied: {stage: push-artifact, artifact: base, with: {to: "dir:out/copy"}}
+      packed: {stage: push-artifact, artifact: base, with: {to: "file:out/packed.tar.zst"}}
+
+    """, to: "pipeline.yaml")
+  try FileManager.default.createDirectory(atPath: sandbox.path("out"), withIntermediateDirectories: true)
+  try sandbox.succeed("randlora", ["run", "pipeline.yaml"])
+  try FileManager.default.removeItem(atPath: sandbox.path("out/copy"))
+  let explained = try sandbox.succeed("randlora", ["explain", "pipeline.yaml", "copied"])
+  #expect(explained.output.contains("what was published is gone:"))
+  #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("1 made, 2 up to date"))
+  #expect(FileManager.default.fileExists(atPath: sandbox.path("out/copy/config.json")))
+  try FileManager.default.removeItem(atPath: sandbox.path("out/packed.tar.zst"))
+  #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("1 made, 2 up to date"))
+  #expect(FileManager.default.fileExists(atPath: sandbox.path("out/packed.tar.zst")))
+  #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("0 made, 3 up to date"))
+}

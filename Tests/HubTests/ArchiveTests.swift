@@ -1,18 +1,32 @@
 import Artifacts
 import Failures
 import FoundationEssentials
+import TestSupport
 import Testing
 
-private func fill(_ scratch: Scratch, _ directory: String, reversed: Bool) throws {
+@testable import Hub
+
+extension TemporaryDirectory {
+  fileprivate func callAsFunction(_ name: String) -> String { path + "/" + name }
+
+  fileprivate func names() throws -> [String] { try Files.names(in: path) }
+}
+
+private func failure(_ body: () throws -> Void) -> Failure? {
+  do { try body() } catch { return error as? Failure }
+  return nil
+}
+
+private func fill(_ scratch: TemporaryDirectory, _ directory: String, reversed: Bool) throws {
   let names = ["b.txt", "a/x.bin", "a/éè.txt", "z"]
   for name in reversed ? names.reversed() : names {
     try Files.makeDirectories(scratch("\(directory)/a"))
-    try scratch.write("content of \(name)", to: "\(directory)/\(name)")
+    _ = try scratch.write("\(directory)/\(name)", "content of \(name)")
   }
 }
 
 @Test func theSameFilesGiveTheSameArchive() throws {
-  let scratch = try Scratch()
+  let scratch = try TemporaryDirectory()
   try fill(scratch, "one", reversed: false)
   try fill(scratch, "two", reversed: true)
   try FileManager.default.setAttributes(
@@ -33,7 +47,7 @@ private func fill(_ scratch: Scratch, _ directory: String, reversed: Bool) throw
 }
 
 @Test func theArchiveHoldsTheFiles() throws {
-  let scratch = try Scratch()
+  let scratch = try TemporaryDirectory()
   try fill(scratch, "one", reversed: false)
   try Archive.write(directory: scratch("one"), to: scratch("one.tar.zst"))
   let entries = try ArchiveEntries(scratch("one.tar.zst")).entries
@@ -43,7 +57,7 @@ private func fill(_ scratch: Scratch, _ directory: String, reversed: Bool) throw
 }
 
 @Test func anArchiveThatFailsLeavesNothing() throws {
-  let scratch = try Scratch()
+  let scratch = try TemporaryDirectory()
   try fill(scratch, "one", reversed: false)
   #expect(
     failure { try Archive.write([("x", scratch("none"))], to: scratch("out.tar.zst")) }?.kind == .missingInput

@@ -1,3 +1,4 @@
+import Artifacts
 import CArchive
 package import Failures
 
@@ -17,7 +18,7 @@ package enum Archive {
 
   /// Packs files from anywhere under the given names.
   package static func write(_ files: [(name: String, path: String)], to path: String) throws(Failure) {
-    PrivateSibling.sweep(beside: path)
+    AtomicFile.sweep(beside: path)
     let sorted = files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     try AtomicFile.write(to: path) { file throws(Failure) in
       let writer = try ArchiveWriter(
