@@ -41,8 +41,7 @@ actor StageQuestions {
     let source = "\(stage.interface.name) \(question.joined(separator: " "))"
     let key = try memoKey(question)
     if let bytes = try? Files.contents(of: store.answerPath(key), limit: 1 << 20),
-      let document = try? JSONDocument(bytes, source: source), let answer = document.root["answer"],
-      document.root["checksum"]?.stringValue == Digest.sha256(try answer.canonical).hex
+      let answer = Self.answer(remembered: bytes)
     {
       return try JSONDocument(answer.text(), source: source)
     }
@@ -52,11 +51,22 @@ actor StageQuestions {
     let bytes = try await processes.answer(
       stage.executable, arguments, directory: stage.declaration.directory)
     let document = try JSONDocument(bytes, source: source)
-    let memo: JSON = [
-      "answer": document.root, "checksum": .string(Digest.sha256(try document.root.canonical).hex),
-    ]
-    if !store.isReadOnly { try AtomicFile.write(memo.text(), to: store.answerPath(key)) }
+    if !store.isReadOnly { try AtomicFile.write(Self.memo(document.root), to: store.answerPath(key)) }
     return document
+  }
+
+  /// An answer with a checksum.
+  static func memo(_ answer: JSON) throws(Failure) -> String {
+    let memo: JSON = ["answer": answer, "checksum": .string(Digest.sha256(try answer.canonical).hex)]
+    return memo.text()
+  }
+
+  /// What `memo` wrote; nil when that is damaged.
+  static func answer(remembered bytes: [UInt8]) -> JSON? {
+    guard let memo = try? JSONDocument(bytes, source: "memo").root, let answer = memo["answer"],
+      let canonical = try? answer.canonical, memo["checksum"]?.stringValue == Digest.sha256(canonical).hex
+    else { return nil }
+    return answer
   }
 
   private func memoKey(_ question: [String]) throws(Failure) -> Digest {

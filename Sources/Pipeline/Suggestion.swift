@@ -9,12 +9,13 @@ enum Suggestion {
     return "\(plural): \(shown)\(names.count > 24 ? ", …" : "")"
   }
 
-  /// The nearest name by edit distance, if it differs in at most a third of its letters (or in one).
+  /// The nearest name by edit distance, if it differs in at most a third of its letters (or in one, but not in all).
   static func nearest(to word: String, among names: [String]) -> String? {
     var best: (name: String, distance: Int)?
     for name in names {
       let distance = editDistance(word, name)
-      if distance <= max(1, max(word.count, name.count) / 3), distance < best?.distance ?? .max {
+      let length = max(word.count, name.count)
+      if distance <= max(1, length / 3), distance < length, distance < best?.distance ?? .max {
         best = (name, distance)
       }
     }

@@ -18,7 +18,7 @@ struct RunnerBenchmark: ParsableCommand {
   @Option(help: "Links of the chain.") var chain = 100
   @Option(help: "Leaves at every link.") var leaves = 9
   @Option(help: "Runs with nothing to do; the one in the middle counts.") var repeats = 11
-  @Option(help: "Stages for DVC, whose cost grows with the square of their number; 0 for none.") var dvcStages = 30
+  @Option(help: "Stages for DVC, whose cost grows with the square of their number; 0 for none.") var dvcStages = 100
   @Option(help: "The dvc program.") var dvc = "dvc"
 
   func run() throws {
@@ -36,12 +36,13 @@ struct RunnerBenchmark: ParsableCommand {
       .text("tool"), .number("all made, CPU s"), .number("a stage, CPU ms"), .number("nothing to do, CPU ms"),
       .number("peak MiB"), .number("touched runs"), .number("same output runs"))
     for tool in try tools(directory) {
-      let result = try measure(tool, work, bare)
+      let result = try measure(tool, work, bare, repeats: repeats)
       results[tool.name] = .object(result.json)
       table.add(result.row)
     }
     if let result = try measureDVC() {
-      results["dvc"] = .object(result)
+      results["dvc"] = .object(result.json)
+      table.add(result.row)
     }
     Console.standard(quiet: false).table(table)
     Console.printResult(JSON.object(results).text())
@@ -71,18 +72,18 @@ struct RunnerBenchmark: ParsableCommand {
   }
 
   private func measure(
-    _ tool: Tool, _ work: RunnerWorkload, _ bare: MeasuredCommand
+    _ tool: Tool, _ work: RunnerWorkload, _ bare: MeasuredCommand, repeats: Int
   ) throws -> (json: JSONObject, row: [String]) {
     let cold = try MeasuredCommand(tool.command, in: work.directory)
     sleep(3)  // no time stamp may be so fresh that it proves nothing
     _ = try MeasuredCommand(tool.command, in: work.directory)
     let idle = try MeasuredCommand.median(of: repeats, tool.command, in: work.directory)
     let touched = try MeasuredCommand("touch src/c1l1 && \(tool.command)", in: work.directory)
-    try work.change("c\(chain / 2)", to: "changed for \(tool.name)")
+    try work.change("c\(work.chain / 2)", to: "changed for \(tool.name)")
     let same = try MeasuredCommand(tool.command, in: work.directory)
     let overhead = (cold.processorSeconds - bare.processorSeconds) / Double(work.count)
     var object: JSONObject = [
-      "all_made": .object(cold.json), "overhead_cpu_ms_per_stage": .number(overhead * 1000),
+      "stages": .integer(work.count), "all_made": .object(cold.json), "overhead_cpu_ms_per_stage": .number(overhead * 1000),
       "nothing_to_do": .object(idle.json),
     ]
     object["touched"] = .object(touched.json.with("runs", .integer(tool.runs(touched.output))))
@@ -96,20 +97,19 @@ struct RunnerBenchmark: ParsableCommand {
     return (object, row)
   }
 
-  private func measureDVC() throws -> JSONObject? {
+  /// DVC on a workload of its own, of the same form.
+  private func measureDVC() throws -> (json: JSONObject, row: [String])? {
     let directory = FileManager.default.temporaryDirectory.path + "/randlora-benchmark-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     guard dvcStages > 0, (try? MeasuredCommand("command -v \(dvc)", in: directory)) != nil else { return nil }
-    let work = RunnerWorkload(directory: directory, chain: dvcStages, leaves: 0)
+    let work = RunnerWorkload(directory: directory, chain: max(1, dvcStages / (1 + leaves)), leaves: leaves)
     try work.write()
     try work.writeDVC(dvc)
-    let cold = try MeasuredCommand("\(dvc) repro -q", in: directory)
-    let idle = try MeasuredCommand("\(dvc) repro -q", in: directory)
-    return [
-      "stages": .integer(work.count), "all_made": .object(cold.json), "nothing_to_do": .object(idle.json),
-      "cpu_ms_per_stage": .number(cold.processorSeconds * 1000 / Double(work.count)),
-    ]
+    let tool = Tool(name: "dvc (\(work.count) stages)", command: "\(dvc) repro") { output in
+      output.split(separator: "\n").count { $0.hasPrefix("Running stage") }
+    }
+    return try measure(tool, work, try MeasuredCommand("sh bare.sh", in: directory), repeats: 3)
   }
 
   private static var ownDirectory: String {

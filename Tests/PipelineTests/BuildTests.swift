@@ -55,7 +55,7 @@ import Testing
   programs.state.withLock { state in
     state.duringRun["import-base"] = {
       progress.withLock { $0.isMaking = true }
-      for _ in 0..<200 where !programs.calls.contains("sh") { usleep(50_000) }
+      for _ in 0..<2400 where !programs.calls.contains("sh") { usleep(50_000) }
       progress.withLock { $0.wasPassed = programs.calls.contains("sh") }
     }
   }

@@ -22,6 +22,9 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
     message("stages:\n  a: {stage: x, wiht: {k: 1}}")
       == "p.yaml:2:17: unknown key 'wiht'; an input names a stage, or several in a list\nhint: did you mean 'with'?")
   #expect(
+    message("stages:\n  a: {command: x, outptus: o}")
+      == "p.yaml:2:19: unknown key 'outptus'\nhint: did you mean 'outputs'?")
+  #expect(
     message("stages:\n  base: {stage: x}\n  b: {stage: y, base: bsae}")
       == "p.yaml:3:23: there is no stage 'bsae'\nhint: did you mean 'base'?")
   #expect(
