@@ -85,16 +85,15 @@ package struct DataMember {
   ) throws(Failure) {
     let separator = Array((separator ?? "").utf8)
     let lineBreaks = { (part: ArraySlice<UInt8>) in part.count { $0 == UInt8(ascii: "\n") } }
+    let separatorBreaks = lineBreaks(separator[...])
     var line = 1
     while let part = separator.isEmpty ? try stream.rest() : try stream.next(upTo: separator) {
       let leading = part.prefix(while: Self.isBlank)
-      let document = part[leading.count...]
-      if !document.isEmpty {
-        let trailing = document.reversed().prefix(while: Self.isBlank).count
-        let text = Array(document.dropLast(trailing))
+      if let last = part.lastIndex(where: { !Self.isBlank($0) }) {
+        let text = last + 1 - leading.count == part.count ? part : Array(part[leading.count...last])
         try body(RawRow(content: .text(text), file: name, number: line + lineBreaks(leading)))
       }
-      line += lineBreaks(part[...]) + lineBreaks(separator[...])
+      line += lineBreaks(part[...]) + separatorBreaks
     }
   }
 

@@ -68,6 +68,22 @@ package struct DatasetPreparation {
     return summary
   }
 
+  /// The texts that rows are tokenized from, in order, and of each whether it is asked where its tokens stand: what
+  /// tokenizing alone would work on. Rows that come as tokens and conversations have none.
+  package func forEachText(
+    of data: [String], _ body: (_ text: String, _ needsSpans: Bool) -> Void
+  ) throws(Failure) {
+    for source in try SourceFiles(data: data, validation: []).files {
+      try source.file.forEachMember { member throws(Failure) in
+        try member.forEachRow(options.reading) { row throws(Failure) in
+          let row = try SourceRow(row, fields: options.fields, vocabularySize: vocabularySize)
+          let (text, boundary) = try encoder.text(of: row)
+          body(text, boundary > 0)
+        }
+      }
+    }
+  }
+
   static func twoSources(_ other: String) -> Failure {
     Failure(
       .usage, "validation rows come \(other) or are taken from the data, not both",
@@ -103,6 +119,9 @@ package struct DatasetPreparation {
 }
 
 extension DatasetOptions {
+  /// What reading the data must know.
+  var reading: DataMember.Options { DataMember.Options(textSeparator: textSeparator, columns: fields.columns) }
+
   /// - Throws: `Failure.usage` for what is out of range.
   fileprivate func check() throws(Failure) {
     guard cutoffLength >= 2 else {

@@ -2,6 +2,15 @@
 package enum DatasetSplit: String, Sendable, CaseIterable {
   case train, validation, test
 
+  /// Among all.
+  var position: Int {
+    switch self {
+    case .train: 0
+    case .validation: 1
+    case .test: 2
+    }
+  }
+
   private static let names: [(split: DatasetSplit, words: [String])] = [
     (.train, ["train", "training"]), (.validation, ["validation", "valid", "val", "dev"]),
     (.test, ["test", "testing", "eval", "evaluation"]),

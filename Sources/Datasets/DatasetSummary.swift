@@ -13,7 +13,7 @@ package struct SplitSummary: Sendable, Equatable {
   /// Tokens of the longest row.
   package private(set) var longestRow = 0
   /// Rows by the power of two that their length does not exceed.
-  private var lengths: [Int: Int] = [:]
+  private var lengths = [Int](repeating: 0, count: Int.bitWidth)
 
   package var droppedRows: Int { dropped.values.reduce(0, +) }
 
@@ -23,14 +23,14 @@ package struct SplitSummary: Sendable, Equatable {
     supervisedTokens += entry.supervisedTokens
     truncatedRows += entry.isTruncated ? 1 : 0
     longestRow = max(longestRow, entry.length)
-    lengths[Int.bitWidth - max(0, entry.length - 1).leadingZeroBitCount, default: 0] += 1
+    lengths[Int.bitWidth - max(0, entry.length - 1).leadingZeroBitCount] += 1
   }
 
   mutating func countDropped(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
 
   /// How many rows have at most so many tokens, and more than the bound before.
   package var lengthHistogram: [(atMost: Int, rows: Int)] {
-    lengths.sorted { $0.key < $1.key }.map { (1 << $0.key, $0.value) }
+    lengths.enumerated().filter { $1 > 0 }.map { (1 << $0, $1) }
   }
 
   /// The counts as the manifest's section has them.
@@ -49,7 +49,7 @@ package struct SplitSummary: Sendable, Equatable {
 
 /// What preparing a dataset gave.
 package struct DatasetSummary: Sendable {
-  private var splits: [DatasetSplit: SplitSummary] = [:]
+  private var splits = [SplitSummary](repeating: SplitSummary(), count: DatasetSplit.allCases.count)
   /// Rows that each data file gave, in their order, files of validation rows last.
   package internal(set) var sourceRows: [Int] = []
   /// Whether rows came as token ids, so that no tokenizer took part.
@@ -60,9 +60,11 @@ package struct DatasetSummary: Sendable {
   package internal(set) var preview: [RowPreview] = []
 
   package internal(set) subscript(split: DatasetSplit) -> SplitSummary {
-    get { splits[split] ?? SplitSummary() }
-    set { splits[split] = newValue }
+    get { splits[split.position] }
+    set { splits[split.position] = newValue }
   }
+
+  mutating func count(_ entry: RowSpool.Entry, in split: DatasetSplit) { splits[split.position].count(entry) }
 
   package var train: SplitSummary { self[.train] }
   package var validation: SplitSummary { self[.validation] }

@@ -13,7 +13,6 @@ package enum DropReason: String, Sendable, CaseIterable {
 /// What became of a row of the data.
 struct EncodedRow: Sendable {
   let kind: SourceRow.Kind
-  let place: String
   /// One, or more where a long text was split; none where it was left out.
   private(set) var rows: [TokenRow] = []
   /// Of each piece that was left out.
@@ -23,7 +22,7 @@ struct EncodedRow: Sendable {
   var straddles = false
   var fingerprint: RowFingerprint?
 
-  init(kind: SourceRow.Kind, place: String) { (self.kind, self.place) = (kind, place) }
+  init(kind: SourceRow.Kind) { self.kind = kind }
 
   /// Leaves the row out, whatever came of it.
   mutating func drop(_ reason: DropReason) { (rows, dropped) = ([], [reason]) }

@@ -4,6 +4,8 @@ import JSON
 /// Under which names the data has the fields of rows: `prompt=question` says that the prompt is called "question".
 package struct FieldMapping: Sendable, Equatable {
   private var names: [String: String] = [:]
+  /// The kinds of rows that can be meant: those of whose fields one is named, or all.
+  private(set) var kinds = SourceRow.Kind.allCases
 
   package init() {}
 
@@ -24,13 +26,14 @@ package struct FieldMapping: Sendable, Equatable {
         throw Failure(.usage, "--field names '\(parts[0])' twice")
       }
     }
+    let named = kinds.filter { kind in
+      (kind.fields.required + kind.fields.optional).contains { names[$0] != nil }
+    }
+    if !named.isEmpty { kinds = named }
   }
 
   /// What the data calls a field.
-  package func column(_ field: String) -> String { names[field] ?? field }
-
-  /// Whether the user said what the data calls a field.
-  func isNamed(_ field: String) -> Bool { names[field] != nil }
+  package func column(_ field: String) -> String { names.isEmpty ? field : names[field] ?? field }
 
   /// Every name under which a row may have something.
   package var columns: [String] { SourceRow.Kind.allFields.map(column) }

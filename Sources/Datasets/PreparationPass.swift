@@ -1,12 +1,9 @@
 import DataFormats
 import Failures
-import Synchronization
-import Tensor
 
 /// One pass over the data: rows are read one after another, encoded by all threads, and kept in order.
 struct PreparationPass {
-  private struct Unit {
-    let row: RawRow
+  private struct Origin {
     let split: DatasetSplit?
     /// Among the data files.
     let file: Int
@@ -19,21 +16,23 @@ struct PreparationPass {
   private var statistics: RowStatistics
   private var summary = DatasetSummary()
   private var seen = Set<RowFingerprint>()
-  /// Rows that wait to be encoded, and their bytes.
-  private var units: [Unit] = []
-  private var unitBytes = 0
+  /// Rows that wait to be encoded, where each comes from, and their bytes.
+  private var (waiting, origins): ([RawRow], [Origin]) = ([], [])
+  private var waitingBytes = 0
+  /// Rows that are being encoded.
+  private var encoding: (block: EncodingBlock, origins: [Origin])?
+  private let work: BlockWork
   private var rowCount = 0
-  /// The first row, which says what kind the others are.
-  private var first: EncodedRow?
+  /// The first row, which says what kind the others are, and where it is.
+  private var first: (kind: SourceRow.Kind, place: String)?
 
   /// Rows, or bytes of rows, that are encoded together.
   private static let (blockRows, blockBytes) = (1024, 4 << 20)
-  /// Rows that a thread takes at a time.
-  private static let chunkRows = 16
 
   init(_ preparation: DatasetPreparation, _ sources: SourceFiles, spool: RowSpool) throws(Failure) {
     (self.preparation, self.sources, self.spool) = (preparation, sources, spool)
     choice = ValidationChoice(preparation.options.validationSize)
+    work = BlockWork(preparation, needsFingerprint: choice.isNeeded || preparation.options.dropsDuplicates)
     statistics = RowStatistics(
       preparation.tokenizer, preparation.options, vocabularySize: preparation.vocabularySize)
     summary.sourceRows = sources.files.map { _ in 0 }
@@ -44,8 +43,7 @@ struct PreparationPass {
   mutating func read(
     _ progress: (DatasetPreparation.Progress) throws(Failure) -> Void
   ) throws(Failure) {
-    let options = DataMember.Options(
-      textSeparator: preparation.options.textSeparator, columns: preparation.options.fields.columns)
+    let options = preparation.options.reading
     var bytes = 0
     for (index, source) in sources.files.enumerated() {
       try source.file.forEachMember { member throws(Failure) in
@@ -53,9 +51,10 @@ struct PreparationPass {
         var rows = 0
         let isText = try member.forEachRow(options) { row throws(Failure) in
           rows += 1
-          units.append(Unit(row: row, split: split, file: index))
-          unitBytes += row.byteCount
-          guard units.count >= Self.blockRows || unitBytes >= Self.blockBytes else { return }
+          waiting.append(row)
+          origins.append(Origin(split: split, file: index))
+          waitingBytes += row.byteCount
+          guard waiting.count >= Self.blockRows || waitingBytes >= Self.blockBytes else { return }
           try encodeBlock()
           try progress(report(bytes + member.bytesRead()))
         }
@@ -65,43 +64,43 @@ struct PreparationPass {
       try encodeBlock()
       try progress(report(bytes))
     }
+    try encodeBlock()
   }
 
   private func report(_ bytes: Int) -> DatasetPreparation.Progress {
-    DatasetPreparation.Progress(bytes: bytes, totalBytes: sources.byteCount, rows: rowCount)
+    DatasetPreparation.Progress(bytes: bytes, totalBytes: sources.byteCount, rows: rowCount + (encoding?.origins.count ?? 0))
   }
 
   // MARK: - Encoding
 
+  /// Has the rows that wait encoded, and takes those of the block before meanwhile.
   private mutating func encodeBlock() throws(Failure) {
-    let rows = units.map(\.row)
-    let results = Mutex([Result<EncodedRow, Failure>?](repeating: nil, count: rows.count))
-    let work = BlockWork(preparation, needsFingerprint: choice.isNeeded || preparation.options.dropsDuplicates)
-    Parallel.forEachRange(of: rows.count, by: Self.chunkRows) { range in
-      let part = rows[range].map { row in Result { () throws(Failure) in try work.encode(row) } }
-      results.withLock { $0.replaceSubrange(range, with: part) }
+    let next = waiting.isEmpty ? nil : (EncodingBlock(waiting, work), origins)
+    if let (block, origins) = encoding {
+      try block.forEachRow { index, row throws(Failure) in
+        try take(row, origins[index], place: block.raw[index].place)
+      }
     }
-    for (unit, result) in zip(units, results.withLock { $0 }) {
-      guard let result else { preconditionFailure("a row was not encoded") }
-      try take(try result.get(), unit)
-    }
-    units.removeAll(keepingCapacity: true)
-    unitBytes = 0
+    encoding = next
+    (waiting, origins) = ([], [])
+    waitingBytes = 0
   }
 
   /// Takes the next row, in the order of the data.
-  private mutating func take(_ encoded: EncodedRow, _ unit: Unit) throws(Failure) {
+  private mutating func take(
+    _ encoded: EncodedRow, _ origin: Origin, place: @autoclosure () -> String
+  ) throws(Failure) {
     var encoded = encoded
-    let first = first ?? encoded
+    let first = first ?? (encoded.kind, place())
     guard encoded.kind == first.kind else {
       throw Failure(
         .badData,
-        "\(encoded.place): a row with '\(encoded.kind.rawValue)' among rows with '\(first.kind.rawValue)' (\(first.place))",
+        "\(place()): a row with '\(encoded.kind.rawValue)' among rows with '\(first.kind.rawValue)' (\(first.place))",
         hint: "a dataset holds rows of one kind")
     }
     self.first = first
-    if unit.split == .validation, preparation.options.validationSize != .rows(0) {
-      throw DatasetPreparation.twoSources("from files whose names say so (\(encoded.place))")
+    if origin.split == .validation, preparation.options.validationSize != .rows(0) {
+      throw DatasetPreparation.twoSources("from files whose names say so (\(place()))")
     }
     if preparation.options.dropsDuplicates, let fingerprint = encoded.fingerprint,
       encoded.dropped != [.empty], !seen.insert(fingerprint).inserted
@@ -109,19 +108,19 @@ struct PreparationPass {
       encoded.drop(.duplicate)
     }
     statistics.count(encoded)
-    try keep(encoded, unit)
-    summary.sourceRows[unit.file] += 1
+    try keep(encoded, origin)
+    summary.sourceRows[origin.file] += 1
     rowCount += 1
   }
 
-  private mutating func keep(_ encoded: EncodedRow, _ unit: Unit) throws(Failure) {
+  private mutating func keep(_ encoded: EncodedRow, _ origin: Origin) throws(Failure) {
     // What is left out has no side; it counts among the training rows.
-    for reason in encoded.dropped { summary[unit.split ?? .train].countDropped(reason) }
+    for reason in encoded.dropped { summary[origin.split ?? .train].countDropped(reason) }
     guard !encoded.rows.isEmpty else { return }
     let candidate = ValidationChoice.Candidate(key: encoded.fingerprint?.key ?? .max, row: rowCount)
-    if unit.split == nil { choice.consider(candidate) }
+    if origin.split == nil { choice.consider(candidate) }
     for row in encoded.rows {
-      try spool.append(row, of: candidate, split: unit.split, isTruncated: encoded.isTruncated)
+      try spool.append(row, of: candidate, split: origin.split, isTruncated: encoded.isTruncated)
     }
   }
 
@@ -132,7 +131,7 @@ struct PreparationPass {
     let rows = try spool.finish()
     let limit = choice.limit()
     var summary = summary
-    try rows.forEach { entry, _ in summary[entry.side(limit)].count(entry) }
+    try rows.forEach { entry, _ in summary.count(entry, in: entry.side(limit)) }
     summary.isPretokenized = first?.kind == .tokens
     summary.warnings = statistics.warnings
     if choice.isNeeded, summary.validation.rows == 0 {
@@ -143,7 +142,7 @@ struct PreparationPass {
 }
 
 /// What a thread needs to encode a row.
-private struct BlockWork: Sendable {
+struct BlockWork: Sendable {
   private let encoder: RowEncoder
   private let options: DatasetOptions
   private let vocabularySize: Int

@@ -1,3 +1,6 @@
+package import Failures
+package import Tokenizer
+
 /// How an instruction and its input become the prompt that the model reads: the styles that have a name.
 package enum PromptStyle: String, Sendable, CaseIterable {
   /// Stanford Alpaca's preamble and headings.
@@ -9,11 +12,13 @@ package enum PromptStyle: String, Sendable, CaseIterable {
   /// Turns under headers and before `<|eot_id|>`, as Llama 3 has them.
   case llama3
 
-  /// The prompt, up to where the answer begins.
-  ///
-  /// - Parameter input: what the instruction is about; when empty, its section is left out.
-  package func prompt(instruction: String, input: String) -> String {
-    template.prompt(instruction: instruction, input: input)
+  /// - Throws: `Failure.badData` when the tokenizer has not the tokens that the style is made of.
+  package func check(_ tokenizer: Tokenizer) throws(Failure) {
+    if let unknown = template.specialTokens.first(where: { tokenizer.tokenID(of: $0) == nil }) {
+      throw Failure(
+        .badData, "the tokenizer has no token '\(unknown)', which the prompt style '\(self)' is made of",
+        hint: "choose another --prompt-style")
+    }
   }
 
   package var template: PromptTemplate {

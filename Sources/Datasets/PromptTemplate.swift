@@ -3,8 +3,14 @@ import JSON
 
 /// The text around an instruction and its input.
 package struct PromptTemplate: Sendable, Equatable {
+  private enum Piece: Sendable, Equatable {
+    case text(String)
+    case instruction, input
+  }
+
   private let withInput: String
   private let withoutInput: String
+  private let (piecesWithInput, piecesWithoutInput): ([Piece], [Piece])
   /// What ends the answer; it is learned with it.
   package let ending: String
   /// Tokens that the tokenizer must know for the texts to mean what they should.
@@ -15,6 +21,7 @@ package struct PromptTemplate: Sendable, Equatable {
   ///   - withoutInput: the prompt of a row without an input, with `{instruction}` in it.
   init(withInput: String, withoutInput: String, ending: String = "", specialTokens: [String] = []) {
     (self.withInput, self.withoutInput) = (withInput, withoutInput)
+    (piecesWithInput, piecesWithoutInput) = (Self.pieces(withInput), Self.pieces(withoutInput))
     (self.ending, self.specialTokens) = (ending, specialTokens)
   }
 
@@ -43,34 +50,40 @@ package struct PromptTemplate: Sendable, Equatable {
 
   private static let (instruction, input) = ("{instruction}", "{input}")
 
-  /// Whether a prompt can hold this input.
-  func canHold(input: String) -> Bool { input.utf8.isEmpty || withInput.contains(Self.input) }
-
   /// The prompt, up to where the answer begins.
-  package func prompt(instruction: String, input: String) -> String {
-    let template = input.utf8.isEmpty ? withoutInput : withInput
+  ///
+  /// - Throws: `Failure.badData` for an input that the template has no place for.
+  package func prompt(instruction: String, input: String) throws(Failure) -> String {
+    let pieces = input.utf8.isEmpty ? piecesWithoutInput : piecesWithInput
+    guard input.utf8.isEmpty || pieces.contains(.input) else {
+      throw Failure(
+        .badData, "there is an input, for which the template has no {input}", hint: "write it where the input belongs")
+    }
     // One pass, so that a placeholder in the data stays what it is.
-    return Self.pieces(template).map { piece in
+    var prompt = ""
+    for piece in pieces {
       switch piece {
-      case Self.instruction[...]: instruction
-      case Self.input[...]: input
-      default: String(piece)
+      case .text(let text): prompt += text
+      case .instruction: prompt += instruction
+      case .input: prompt += input
       }
-    }.joined()
+    }
+    return prompt
   }
 
   /// The template cut before and after each placeholder.
-  private static func pieces(_ template: String) -> [Substring] {
-    var pieces: [Substring] = []
+  private static func pieces(_ template: String) -> [Piece] {
+    var pieces: [Piece] = []
     var rest = template[...]
     while let brace = rest.firstIndex(of: "{") {
       let tail = rest[brace...]
       let placeholder = [instruction, input].first(where: tail.hasPrefix) ?? "{"
       let end = rest.index(brace, offsetBy: placeholder.count)
-      pieces += [rest[..<brace], rest[brace..<end]]
+      pieces.append(.text(String(rest[..<brace])))
+      pieces.append(placeholder == instruction ? .instruction : placeholder == input ? .input : .text("{"))
       rest = rest[end...]
     }
-    return pieces + [rest]
+    return pieces + [.text(String(rest))]
   }
 
   /// The texts as the manifest records them.

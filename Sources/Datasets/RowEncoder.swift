@@ -10,19 +10,26 @@ import Tokenizer
 struct RowEncoder: Sendable {
   /// A row with all its tokens, however many they are.
   private struct Whole {
-    /// Special tokens before the text.
-    var prefix: [Int32] = []
     var ids: [Int32] = []
     var supervised: [Bool] = []
+    /// How many of the tokens, the first, are special ones before the text.
+    var prefixCount = 0
     var straddles = false
 
-    var count: Int { prefix.count + ids.count }
+    var count: Int { ids.count }
 
-    /// The row, or one piece of it.
-    func row(_ range: Range<Int>) -> TokenRow {
-      var supervised = prefix.map { _ in false } + supervised[range]
+    /// All of it.
+    consuming func row() -> TokenRow {
       if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
-      return TokenRow(ids: prefix + ids[range], supervised: supervised)
+      return TokenRow(ids: ids, supervised: supervised)
+    }
+
+    /// One piece of it: the special tokens, and then those of `range`.
+    func row(_ range: Range<Int>) -> TokenRow {
+      Whole(
+        ids: Array(ids[..<prefixCount] + ids[range]),
+        supervised: Array(supervised[..<prefixCount] + supervised[range])
+      ).row()
     }
   }
 
@@ -31,6 +38,8 @@ struct RowEncoder: Sendable {
   private let template: PromptTemplate
   private let vocabularySize: Int
   private let eosID: Int32?
+  /// What the tokenizer puts before every text.
+  private let prefix: [Int32]
   private let chat: ChatEncoder?
 
   /// - Parameters:
@@ -46,17 +55,14 @@ struct RowEncoder: Sendable {
     self.vocabularySize = vocabularySize
     template = options.template
     eosID = options.addsEOS ? tokenizer?.eosID : nil
+    prefix = tokenizer?.prefixIDs ?? []
     guard let tokenizer else { return }
     if options.addsEOS, tokenizer.eosID == nil {
       throw Failure(
         .badData, "the tokenizer has no EOS token (eos_token of tokenizer_config.json)",
         hint: "add it there, or pass --no-add-eos")
     }
-    if let unknown = template.specialTokens.first(where: { tokenizer.tokenID(of: $0) == nil }) {
-      throw Failure(
-        .badData, "the tokenizer has no token '\(unknown)', which the prompt style '\(options.promptStyle)' is made of",
-        hint: "choose another --prompt-style")
-    }
+    if options.promptTemplate == nil { try options.promptStyle.check(tokenizer) }
     if let other = tokenizer.suffixIDs.first(where: { $0 != tokenizer.eosID }) {
       throw Failure(
         .badData, "the tokenizer puts the token \(other), which is not its EOS, after every text",
@@ -66,7 +72,7 @@ struct RowEncoder: Sendable {
 
   /// - Throws: `Failure.badData` naming the row: what cannot be encoded, or is too long where that is an error.
   func encode(_ row: SourceRow) throws(Failure) -> EncodedRow {
-    var result = EncodedRow(kind: row.kind, place: row.place)
+    var result = EncodedRow(kind: row.kind)
     let whole = try whole(row)
     guard whole.count > 0 else {
       result.drop(.empty)
@@ -75,12 +81,12 @@ struct RowEncoder: Sendable {
     result.straddles = whole.straddles
     let length = options.cutoffLength
     if whole.count <= length {
-      result.keep(whole.row(0..<whole.ids.count), options)
+      result.keep(whole.row(), options)
     } else if case .text = row.content, options.splitsLongTexts {
       for piece in pieces(of: whole) { result.keep(piece, options) }
     } else if options.truncation == .cut {
       result.isTruncated = true
-      result.keep(whole.row(0..<max(0, length - whole.prefix.count)), options)
+      result.keep(whole.row(whole.prefixCount..<max(whole.prefixCount, length)), options)
     } else if options.truncation == .drop {
       result.drop(.tooLong)
     } else {
@@ -94,29 +100,40 @@ struct RowEncoder: Sendable {
   /// Rows that together hold every token of a text, each a target once. Each begins as the text does; where the
   /// tokenizer has no BOS, with the last token of the one before.
   private func pieces(of whole: Whole) -> [TokenRow] {
-    let overlap = whole.prefix.isEmpty ? 1 : 0
-    let size = options.cutoffLength - whole.prefix.count - overlap
-    guard size > 0 else { return [whole.row(0..<0)] }
-    return stride(from: 0, to: whole.ids.count - overlap, by: size).map { start in
-      whole.row(start..<min(start + size + overlap, whole.ids.count))
+    let first = whole.prefixCount
+    let overlap = first == 0 ? 1 : 0
+    let size = options.cutoffLength - first - overlap
+    guard size > 0 else { return [whole.row(first..<first)] }
+    return stride(from: first, to: whole.count - overlap, by: size).map { start in
+      whole.row(start..<min(start + size + overlap, whole.count))
     }
   }
 
   private func whole(_ row: SourceRow) throws(Failure) -> Whole {
     switch row.content {
     case .tokens(let ids, let supervised): return Whole(ids: ids, supervised: supervised)
-    case .text(let text): return try whole(text, boundary: 0, row)
     case .conversation(let conversation, _): return try whole(conversation, row)
-    case .completion(let completion, let prompt):
-      return try whole(prompt + completion, boundary: prompt.utf8.count, row)
+    case .text, .completion, .instruction:
+      let (text, boundary) = try text(of: row)
+      return try whole(text, boundary: options.trainsOnInputs ? 0 : boundary, row)
+    }
+  }
+
+  /// The text of a row as the model will see it, and the byte from which on it is learned; of a row that comes as
+  /// tokens, or is a conversation, an empty one.
+  func text(of row: SourceRow) throws(Failure) -> (text: String, boundary: Int) {
+    switch row.content {
+    case .tokens, .conversation: return ("", 0)
+    case .text(let text): return (text, 0)
+    case .completion(let completion, let prompt): return (prompt + completion, prompt.utf8.count)
     case .instruction(let instruction, let input, let output):
-      guard template.canHold(input: input) else {
-        throw Failure(
-          .badData, "\(row.place): the row has an input, for which the template has no {input}",
-          hint: "write it where the input belongs")
+      let prompt: String
+      do {
+        prompt = try template.prompt(instruction: instruction, input: input)
+      } catch {
+        throw Failure(error.kind, "\(row.place): \(error.message)", hint: error.hint)
       }
-      let prompt = template.prompt(instruction: instruction, input: input)
-      return try whole(prompt + output + template.ending, boundary: prompt.utf8.count, row)
+      return (prompt + output + template.ending, prompt.utf8.count)
     }
   }
 
@@ -130,7 +147,7 @@ struct RowEncoder: Sendable {
         hint: "give one with --chat-template, or import the base with its tokenizer_config.json")
     }
     let text = try chat.text(of: conversation, place: row.place)
-    let encoding = try encoding(of: text.text, row, tokenizer)
+    let encoding = try encoding(of: text.text, row, tokenizer, withSpans: true)
     let targets = text.targets(encoding, tokenizer)
     var whole = Whole(ids: encoding.ids)
     whole.supervised = options.trainsOnInputs ? encoding.ids.map { _ in true } : targets.supervised
@@ -153,17 +170,20 @@ struct RowEncoder: Sendable {
   /// - Parameter boundary: the byte of `text` from which on tokens are targets.
   private func whole(_ text: String, boundary: Int, _ row: SourceRow) throws(Failure) -> Whole {
     guard let tokenizer else { throw missingTokenizer(row) }
-    let encoding = try encoding(of: text, row, tokenizer)
+    let encoding = try encoding(of: text, row, tokenizer, withSpans: boundary > 0)
     // An empty text is no document, and its EOS nothing to learn.
     guard !encoding.ids.isEmpty else { return Whole() }
-    let boundary = options.trainsOnInputs ? 0 : boundary
-    let prefix = tokenizer.prefixIDs
-    let hasPrefix = encoding.ids.starts(with: prefix)
-    var whole = Whole(prefix: prefix)
-    whole.ids = Array(encoding.ids.dropFirst(hasPrefix ? prefix.count : 0))
-    whole.supervised = encoding.spans.dropFirst(hasPrefix ? prefix.count : 0).map { $0.lowerBound >= boundary }
+    var whole = Whole(ids: encoding.ids, prefixCount: prefix.count)
+    whole.supervised =
+      boundary > 0
+      ? encoding.spans.map { $0.lowerBound >= boundary } : [Bool](repeating: true, count: encoding.ids.count)
     whole.straddles = encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound }
-    if let eosID, whole.ids.last != eosID {
+    if !whole.ids.starts(with: prefix) {
+      whole.ids.insert(contentsOf: prefix, at: 0)
+      whole.supervised.insert(contentsOf: repeatElement(false, count: prefix.count), at: 0)
+    }
+    for index in 0..<prefix.count { whole.supervised[index] = false }
+    if let eosID, whole.ids.last != eosID || whole.count == prefix.count {
       whole.ids.append(eosID)
       whole.supervised.append(true)
     }
@@ -171,11 +191,11 @@ struct RowEncoder: Sendable {
   }
 
   private func encoding(
-    of text: String, _ row: SourceRow, _ tokenizer: Tokenizer
+    of text: String, _ row: SourceRow, _ tokenizer: Tokenizer, withSpans: Bool
   ) throws(Failure) -> Encoding {
     let encoding: Encoding
     do {
-      encoding = try tokenizer.encodeWithSpans(text, addSpecialTokens: false)
+      encoding = try tokenizer.encoding(of: text, addSpecialTokens: false, withSpans: withSpans)
     } catch {
       throw Failure(error.kind, "\(row.place): \(error.message)", hint: error.hint)
     }

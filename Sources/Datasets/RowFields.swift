@@ -24,11 +24,7 @@ struct RowFields {
   ///
   /// - Throws: `Failure.badData` when that is no kind or several.
   func kind() throws(Failure) -> SourceRow.Kind {
-    let named = SourceRow.Kind.allCases.filter { kind in
-      (kind.fields.required + kind.fields.optional).contains(where: mapping.isNamed)
-    }
-    let candidates = named.isEmpty ? SourceRow.Kind.allCases : named
-    let kinds = candidates.count == 1 ? candidates : candidates.filter(isPresent)
+    let kinds = mapping.kinds.count == 1 ? mapping.kinds : mapping.kinds.filter(isPresent)
     if kinds.count == 1 { return kinds[0] }
     let found = kinds.isEmpty ? object.keys : kinds.map { mapping.column($0.rawValue) }
     throw cursor.failure(
@@ -38,7 +34,7 @@ struct RowFields {
   }
 
   private func isPresent(_ kind: SourceRow.Kind) -> Bool {
-    let needed = kind == .prompt ? kind.fields.required : [kind.rawValue]
-    return needed.allSatisfy { object[mapping.column($0)] != nil }
+    guard object[mapping.column(kind.rawValue)] != nil else { return false }
+    return kind != .prompt || kind.fields.required.allSatisfy { object[mapping.column($0)] != nil }
   }
 }

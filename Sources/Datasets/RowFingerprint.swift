@@ -10,28 +10,41 @@ struct RowFingerprint: Hashable {
   private let rest: UInt64
 
   init(_ content: SourceRow.Content, seed: Int) {
-    var bytes = Self.littleEndian(seed)
-    for part in Self.parts(of: content) { bytes += Self.littleEndian(part.count) + part }
+    var bytes: [UInt8] = []
+    Self.append(seed, to: &bytes)
+    for part in Self.parts(of: content) {
+      Self.append(part.count, to: &bytes)
+      bytes += part
+    }
     var digest = [UInt8](repeating: 0, count: 32)
-    let status = unsafe EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil)
+    let status = unsafe EVP_Digest(bytes, bytes.count, &digest, nil, Self.sha256, nil)
     precondition(status == 1)
     let number = { (range: Range<Int>) in range.reduce(UInt64(0)) { $0 << 8 | UInt64(digest[$1]) } }
     (key, rest) = (number(0..<8), number(8..<16))
   }
 
+  /// Fetched once: libcrypto looks for `EVP_sha256()` anew at every use.
+  private nonisolated(unsafe) static let sha256 = unsafe EVP_MD_fetch(nil, "SHA256", nil)
+
   private static func parts(of content: SourceRow.Content) -> [[UInt8]] {
     switch content {
-    case .text(let text): [Array(text.utf8)]
-    case .instruction(let instruction, let input, let output): [instruction, input, output].map { Array($0.utf8) }
-    case .completion(let completion, let prompt): [prompt, completion].map { Array($0.utf8) }
+    case .text(let text): return [Array(text.utf8)]
+    case .instruction(let instruction, let input, let output):
+      return [instruction, input, output].map { Array($0.utf8) }
+    case .completion(let completion, let prompt): return [prompt, completion].map { Array($0.utf8) }
     case .conversation(let conversation, _):
-      [.array(conversation.messages), conversation.tools ?? .null].map { (part: JSON) in Array(part.text(indent: 0).utf8) }
+      return [.array(conversation.messages), conversation.tools ?? .null].map { (part: JSON) in
+        Array(part.text(indent: 0).utf8)
+      }
     case .tokens(let ids, let supervised):
-      [ids.flatMap { Self.littleEndian(Int($0)) }, supervised.map { $0 ? 1 : 0 }]
+      var bytes: [UInt8] = []
+      for id in ids { append(Int(id), to: &bytes) }
+      return [bytes, supervised.map { $0 ? 1 : 0 }]
     }
   }
 
-  private static func littleEndian(_ value: Int) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  /// As eight bytes, the lowest first.
+  private static func append(_ value: Int, to bytes: inout [UInt8]) {
+    for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
   }
 }

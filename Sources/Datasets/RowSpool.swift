@@ -22,12 +22,13 @@ final class RowSpool {
 
   private let paths: (ids: String, supervised: String, entries: String)
   private let files: (ids: OutputFile, supervised: OutputFile, entries: OutputFile)
-  private var (ids, supervised, entries): ([Int32], [UInt8], [UInt64]) = ([], [], [])
+  private var (ids, supervised, entries): ([Int32], [Bool], [UInt64]) = ([], [], [])
 
   /// Tokens that are held back to be written together.
   private static let writeSize = 1 << 18
   /// Numbers of an entry in its file.
   private static let entrySize = 4
+  private static let splits = DatasetSplit.allCases
 
   /// - Parameter prefix: what the names of the files begin with.
   init(_ prefix: String) throws(Failure) {
@@ -41,12 +42,11 @@ final class RowSpool {
     _ row: TokenRow, of candidate: ValidationChoice.Candidate, split: DatasetSplit?, isTruncated: Bool
   ) throws(Failure) {
     ids += row.ids
-    supervised += row.supervised.map { $0 ? 1 : 0 }
-    let splitNumber = split.flatMap(DatasetSplit.allCases.firstIndex) ?? DatasetSplit.allCases.count
-    entries += [
-      candidate.key, UInt64(candidate.row), UInt64(row.ids.count) << 32 | UInt64(row.supervised.count { $0 }),
-      UInt64(splitNumber << 1 | (isTruncated ? 1 : 0)),
-    ]
+    supervised += row.supervised
+    entries.append(candidate.key)
+    entries.append(UInt64(candidate.row))
+    entries.append(UInt64(row.ids.count) << 32 | UInt64(row.supervised.count { $0 }))
+    entries.append(UInt64((split?.position ?? Self.splits.count) << 1 | (isTruncated ? 1 : 0)))
     if ids.count >= Self.writeSize { try flush() }
   }
 
@@ -72,7 +72,7 @@ final class RowSpool {
     let splitNumber = Int(number(3) >> 1)
     return Entry(
       candidate: .init(key: number(0), row: Int(number(1))),
-      split: splitNumber < DatasetSplit.allCases.count ? DatasetSplit.allCases[splitNumber] : nil,
+      split: splitNumber < splits.count ? splits[splitNumber] : nil,
       length: Int(number(2) >> 32), supervisedTokens: Int(number(2) & 0xFFFF_FFFF), isTruncated: number(3) & 1 == 1)
   }
 

@@ -3,30 +3,33 @@ import Tokenizer
 /// What is counted over all rows to warn of the classical mistakes.
 struct RowStatistics {
   private let tokenizer: Tokenizer?
+  private let (bosID, eosID): (Int32?, Int32?)
   private let options: DatasetOptions
   private let vocabularySize: Int
   private var rows = 0
   private var straddling = 0
   private var truncated = 0
-  private var pretokenized = 0
+  /// Of all rows: a dataset holds rows of one kind.
+  private var kind: SourceRow.Kind?
   private var (learningEOS, withBOS, withDoubleBOS) = (0, 0, 0)
   /// Plain texts, and the documents in them.
   private var (texts, documents) = (0, 0)
 
   init(_ tokenizer: Tokenizer?, _ options: DatasetOptions, vocabularySize: Int) {
     (self.tokenizer, self.options, self.vocabularySize) = (tokenizer, options, vocabularySize)
+    (bosID, eosID) = (tokenizer?.bosID, tokenizer?.eosID)
   }
 
   mutating func count(_ row: EncodedRow) {
+    kind = row.kind
     straddling += row.straddles ? 1 : 0
     truncated += row.isTruncated ? 1 : 0
     for piece in row.rows {
       rows += 1
-      pretokenized += row.kind == .tokens ? 1 : 0
-      if let eos = tokenizer?.eosID, let last = piece.ids.lastIndex(of: eos), piece.supervised[last] { learningEOS += 1 }
-      guard let bos = tokenizer?.bosID, piece.ids.first == bos else { continue }
+      if let eosID, let last = piece.ids.lastIndex(of: eosID), piece.supervised[last] { learningEOS += 1 }
+      guard let bosID, piece.ids.first == bosID else { continue }
       withBOS += 1
-      withDoubleBOS += piece.ids.dropFirst().first == bos ? 1 : 0
+      withDoubleBOS += piece.ids.dropFirst().first == bosID ? 1 : 0
     }
   }
 
@@ -65,10 +68,11 @@ struct RowStatistics {
     if let bos = tokenizer.bosID, withDoubleBOS > 0 {
       warnings.append("\(withDoubleBOS) rows begin with two BOS tokens (\(bos)): the data has one of its own too many")
     }
-    if let bos = tokenizer.bosID, tokenizer.prefixIDs.contains(bos), pretokenized > withBOS {
+    if let bos = tokenizer.bosID, tokenizer.prefixIDs.contains(bos), rows > withBOS {
+      let (what, cause) =
+        kind == .tokens ? ("rows of input_ids", "") : ("conversations", ": the chat template writes none")
       warnings.append(
-        "\(pretokenized - withBOS) rows of input_ids do not begin with BOS (\(bos)), which the tokenizer puts before "
-          + "every text")
+        "\(rows - withBOS) \(what) do not begin with BOS (\(bos)), which the tokenizer puts before every text\(cause)")
     }
     if tokenizer.vocabularySize > vocabularySize {
       warnings.append(

@@ -36,8 +36,10 @@ struct SourceRow {
   }
 
   let content: Content
+  private let raw: RawRow
+
   /// Where the row stands, as errors name it: `data.jsonl:7`.
-  let place: String
+  var place: String { raw.place }
 
   var kind: Kind {
     switch content {
@@ -53,7 +55,7 @@ struct SourceRow {
   ///   - fields: under which names the data has the fields.
   ///   - vocabularySize: every token id must be below it.
   init(_ raw: RawRow, fields: FieldMapping, vocabularySize: Int) throws(Failure) {
-    place = raw.place
+    self.raw = raw
     switch try raw.parsed() {
     case .text(let text): content = .text(text)
     case .object(let cursor):

@@ -27,7 +27,12 @@ struct JSONParser {
   mutating func advance() { offset += 1 }
 
   mutating func skipSpace() {
-    while offset < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) { offset += 1 }
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case 0x20, 0x0A, 0x0D, 0x09: offset += 1
+      default: return
+      }
+    }
   }
 
   /// The next byte that is no white space, not consumed.
@@ -87,13 +92,13 @@ struct JSONParser {
   private mutating func parseObject() throws(SyntaxError) -> JSONObject {
     offset += 1
     var members: [(key: String, value: JSON)] = []
-    var seen = Set<ByteString>()
+    var seen = KeySet()
     if try peek() == UInt8(ascii: "}") { offset += 1; return JSONObject() }
     while true {
       guard try peek() == UInt8(ascii: "\"") else { throw error("expected a string as the key") }
       let start = offset
       let key = try parseString()
-      guard seen.insert(ByteString(key)).inserted else {
+      guard seen.insert(key, after: members) else {
         throw error("the key '\(key)' appears twice", at: start)
       }
       guard try peek() == UInt8(ascii: ":") else { throw error("expected ':' after the key") }
@@ -105,6 +110,20 @@ struct JSONParser {
       default: throw error("expected ',' or '}'")
       }
     }
+  }
+}
+
+/// The keys of an object. A few are compared one by one; sets are for vocabularies.
+private struct KeySet {
+  private static let few = 16
+  private var keys = Set<ByteString>()
+
+  /// - Parameter members: all that came before.
+  /// - Returns: false when one of them has the same key.
+  mutating func insert(_ key: String, after members: [(key: String, value: JSON)]) -> Bool {
+    if members.count < Self.few { return !members.contains { $0.key.utf8.elementsEqual(key.utf8) } }
+    if members.count == Self.few { keys = Set(members.map { ByteString($0.key) }) }
+    return keys.insert(ByteString(key)).inserted
   }
 }
 

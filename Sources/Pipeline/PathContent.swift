@@ -36,6 +36,10 @@ struct PathContent: Sendable {
       self.files = files
       digest = Digest.sha256(try JSON.array(list).canonical)
     case .symbolicLink, .special: throw Failure(.badData, "\(path) is neither a file nor a directory")
+    case .missing where path.contains(where: "*?[".contains):
+      throw Failure(
+        .missingInput, "there is no file or directory at \(path), and a pipeline takes no patterns",
+        hint: "name the directory: all its files count, those that are added too; or list the files")
     case .missing: throw Failure(.missingInput, "there is no file or directory at \(path)")
     }
   }

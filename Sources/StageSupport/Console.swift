@@ -17,7 +17,7 @@ package final class Console: Sendable {
 
   package let form: Form
   package let isQuiet: Bool
-  /// Whether text may be styled: on a terminal, unless NO_COLOR forbids it.
+  /// Whether text may be styled: on a terminal or where CLICOLOR_FORCE asks for it, unless NO_COLOR forbids it.
   package let isColored: Bool
   private let width: @Sendable () -> Int
   private let write: @Sendable (String) -> Void
@@ -43,8 +43,13 @@ package final class Console: Sendable {
   package static func standard(quiet: Bool) -> Console {
     let isTerminal = isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
     let form: Form = environment("RANDLORA_PROGRESS") == "json" ? .json : isTerminal ? .terminal : .plain
-    let colored = isTerminal && (environment("NO_COLOR") ?? "").isEmpty
-    return Console(form: form, quiet: quiet, colored: colored, width: { terminalWidth() })
+    return Console(form: form, quiet: quiet, colored: isColored(terminal: isTerminal), width: { terminalWidth() })
+  }
+
+  /// Whether what goes to a terminal, or elsewhere, may be styled: see `isColored`.
+  package static func isColored(terminal: Bool) -> Bool {
+    let isForced = !["", "0"].contains(environment("CLICOLOR_FORCE") ?? "")
+    return (terminal || isForced) && (environment("NO_COLOR") ?? "").isEmpty
   }
 
   /// Tells something worth knowing, unless quiet.

@@ -40,7 +40,10 @@ package struct TokenizerConfiguration: Sendable {
   ) throws(Failure) -> Int32? {
     guard let text = try text(field, cursor) else { return nil }
     guard let id = tokenID(try text.string()) else {
-      throw text.failure("the token '\(try text.string())' is not in the vocabulary of the tokenizer")
+      throw text.failure(
+        "the token '\(try text.string())' is not in the vocabulary of the tokenizer",
+        hint: "transformers would give it an id behind all others, for which the model has learned nothing: name a "
+          + "token of tokenizer.json, or leave the field out")
     }
     return id
   }

@@ -9,18 +9,23 @@ import Synchronization
 import Tensor
 import Tokenizer
 
+extension PromptStyle: ExpressibleByArgument {}
+
 /// Times the whole preparation of a dataset beside tokenizing the same texts, with the same threads, in the same run.
 struct PrepareDataBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prepare-data", abstract: "Time preparing a data set beside tokenizing alone what is in it.",
     discussion: """
-      Tokenizing alone starts from texts in memory and drops the tokens; preparing reads the file, parses it, tokenizes, \
-      and writes the rows. Both are run in turn, and the best of each counts.
+      Tokenizing alone starts from the rows' texts in memory and drops the tokens; of instructions and prompts it also \
+      says where the tokens stand, as preparing needs it. Preparing reads the files, parses them, writes the prompts, \
+      tokenizes, and writes the rows. Both are run in turn, and the best of each counts.
       """)
 
-  @Option(help: "A directory with tokenizer.json and tokenizer_config.json.", completion: .directory)
+  @Option(help: "A tokenizer.json alone, or a directory with one and its tokenizer_config.json.", completion: .file())
   var tokenizer: String
-  @Option(parsing: .upToNextOption, help: "Files with rows of 'text'.", completion: .file()) var dataPath: [String]
+  @Option(parsing: .upToNextOption, help: "Files with the data.", completion: .file()) var dataPath: [String]
+  @Option(help: "Which column of the data is which field of a row, as FIELD=COLUMN.") var field: [String] = []
+  @Option(help: "How an instruction becomes a prompt.") var promptStyle = PromptStyle.alpaca
   @Option(help: "What stands between the documents of a plain text.") var textSeparator: String?
   @Option(help: "How often each is run.") var repetitions = 3
   @OptionGroup var threading: ThreadOptions
@@ -28,79 +33,98 @@ struct PrepareDataBenchmark: ParsableCommand {
   func run() throws {
     Parallel.threads = try threading.threadCount()
     let files = try DataPaths.files(dataPath)
-    let tokenizer = try Tokenizer(
-      tokenizerFile: self.tokenizer + "/tokenizer.json", configurationFile: self.tokenizer + "/tokenizer_config.json")
-    let texts = try texts(files)
-    var (alone, whole): ([Double], [Double]) = ([], [])
+    let tokenizer = try openTokenizer()
+    let preparation = try DatasetPreparation(
+      options(tokenizer), tokenizer: tokenizer, vocabularySize: tokenizer.vocabularySize)
+    var texts: [Text] = []
+    try preparation.forEachText(of: files) { texts.append(Text(text: $0, needsSpans: $1)) }
+    var (alone, whole) = (Times(), Times())
     var tokens = 0
     let memory = PeakMemory()
     for _ in 0..<max(1, repetitions) {
-      alone.append(seconds { tokens = Self.tokenize(texts, tokenizer) })
-      whole.append(try seconds { try prepare(files, tokenizer) })
+      alone.time { tokens = Self.tokenize(texts, tokenizer) }
+      try whole.time { try prepare(files, preparation) }
     }
     report(
-      alone: alone.min() ?? 0, whole: whole.min() ?? 0, bytes: texts.reduce(0) { $0 + $1.utf8.count }, rows: texts.count,
+      alone, whole, bytes: texts.reduce(0) { $0 + $1.text.utf8.count }, rows: texts.count,
       tokens: tokens, peak: memory.finish())
   }
 
-  private func texts(_ files: [String]) throws(Failure) -> [String] {
-    var texts: [String] = []
-    for file in files {
-      try DataFile(file).forEachMember { member throws(Failure) in
-        try member.forEachRow(.init(textSeparator: textSeparator, columns: ["text"])) { row throws(Failure) in
-          switch try row.parsed() {
-          case .text(let text): texts.append(text)
-          case .object(let cursor): texts.append(try cursor.field("text").string())
-          }
-        }
-      }
+  private struct Text {
+    let text: String
+    let needsSpans: Bool
+  }
+
+  private func openTokenizer() throws(Failure) -> Tokenizer {
+    guard FileManager.default.fileExists(atPath: tokenizer + "/tokenizer.json") else {
+      return try Tokenizer(tokenizerFile: tokenizer, configurationFile: nil)
     }
-    return texts
+    let configuration = tokenizer + "/tokenizer_config.json"
+    return try Tokenizer(
+      tokenizerFile: tokenizer + "/tokenizer.json",
+      configurationFile: FileManager.default.fileExists(atPath: configuration) ? configuration : nil)
+  }
+
+  private func options(_ tokenizer: Tokenizer) throws(Failure) -> DatasetOptions {
+    var options = DatasetOptions()
+    options.fields = try FieldMapping(field)
+    options.promptStyle = promptStyle
+    options.textSeparator = textSeparator
+    options.addsEOS = tokenizer.eosID != nil
+    options.validationSize = .fraction(0.01)
+    return options
   }
 
   /// - Returns: how many tokens the texts have.
-  private static func tokenize(_ texts: [String], _ tokenizer: Tokenizer) -> Int {
+  private static func tokenize(_ texts: [Text], _ tokenizer: Tokenizer) -> Int {
     let count = Atomic<Int>(0)
     Parallel.forEachRange(of: texts.count, by: 16) { range in
-      let tokens = texts[range].reduce(0) { $0 + ((try? tokenizer.encode($1, addSpecialTokens: false).count) ?? 0) }
+      let tokens = texts[range].reduce(0) { sum, text in
+        let encoding = try? tokenizer.encoding(of: text.text, addSpecialTokens: false, withSpans: text.needsSpans)
+        return sum + (encoding?.ids.count ?? 0)
+      }
       count.add(tokens, ordering: .relaxed)
     }
     return count.load(ordering: .relaxed)
   }
 
-  private func prepare(_ files: [String], _ tokenizer: Tokenizer) throws {
+  private func prepare(_ files: [String], _ preparation: DatasetPreparation) throws {
     let directory = FileManager.default.temporaryDirectory.path + "/randlora-benchmark-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    var options = DatasetOptions()
-    options.textSeparator = textSeparator
-    options.addsEOS = tokenizer.eosID != nil
-    options.validationSize = .fraction(0.01)
-    let preparation = try DatasetPreparation(options, tokenizer: tokenizer, vocabularySize: tokenizer.vocabularySize)
     _ = try preparation.run(data: files, output: { "\(directory)/\($0.rawValue)" })
   }
 
-  private func seconds(_ body: () throws -> Void) rethrows -> Double {
-    let start = Console.monotonicSeconds()
-    try body()
-    return Console.monotonicSeconds() - start
-  }
-
-  private func report(alone: Double, whole: Double, bytes: Int, rows: Int, tokens: Int, peak: Int) {
+  private func report(_ alone: Times, _ whole: Times, bytes: Int, rows: Int, tokens: Int, peak: Int) {
     var table = TextTable(.text("measured"), .number(""))
     let rate = { (seconds: Double) in "\(NumberText.fixed(1e-6 * Double(bytes) / seconds, decimals: 2)) MB/s" }
-    table.add("tokenizing alone", rate(alone))
-    table.add("preparing", rate(whole))
-    table.add("preparing / tokenizing", NumberText.fixed(whole / alone, decimals: 3))
+    table.add("tokenizing alone", rate(alone.seconds))
+    table.add("preparing", rate(whole.seconds))
+    table.add("preparing / tokenizing", NumberText.fixed(whole.seconds / alone.seconds, decimals: 3))
+    table.add("the same by processor time", NumberText.fixed(whole.processor / alone.processor, decimals: 3))
     Console.standard(quiet: false).table(table)
     Console.printResult(
       JSON.object([
         "settings": ["threads": .integer(Parallel.threads), "repetitions": .integer(repetitions)],
         "result": [
           "rows": .integer(rows), "text_bytes": .integer(bytes), "tokens": .integer(tokens),
-          "tokenize_seconds": .number(alone), "prepare_seconds": .number(whole), "ratio": .number(whole / alone),
+          "tokenize_seconds": .number(alone.seconds), "prepare_seconds": .number(whole.seconds),
+          "ratio": .number(whole.seconds / alone.seconds),
+          "processor_ratio": .number(whole.processor / alone.processor),
           "peak_private_bytes": .integer(peak),
         ],
       ]).text())
+  }
+}
+
+/// The least time that something took in several repetitions, by the clock and by the processor.
+private struct Times {
+  private(set) var (seconds, processor) = (Double.infinity, Double.infinity)
+
+  mutating func time(_ body: () throws -> Void) rethrows {
+    let (start, processorStart) = (Console.monotonicSeconds(), RunEnvironment.processorSeconds)
+    try body()
+    seconds = min(seconds, Console.monotonicSeconds() - start)
+    processor = min(processor, RunEnvironment.processorSeconds - processorStart)
   }
 }

@@ -22,15 +22,16 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     inputs: [.required("base", .base), .optional("checkpoint", .checkpoint)],
     output: nil,
     parameters: [
-      .result("prompt"), .result("input"), .result("prompt-style"), .result("chat"), .result("system-prompt"),
-      .result("template-date"), .result("max-new-tokens"),
-      .result("temperature"), .result("top-p"), .result("seed"), .never("device"), .never("threads"),
+      .result("prompt"), .result("input"), .result("prompt-style"), .result("prompt-template", .path),
+      .result("chat"), .result("chat-template", .path), .result("system-prompt"), .result("template-date"),
+      .result("max-new-tokens"), .result("temperature"), .result("top-p"), .result("seed"), .never("device"), .never("threads"),
     ],
     abstract: "Generate text from a prompt with a base model and, if given, an adapter.",
     discussion: """
       With --chat the prompt is the first message of a conversation, written with the model's chat template. With \
-      --prompt-style the prompt is taken as an instruction and wrapped as prepare-data wraps it; without, it is \
-      continued as it stands. Greedy unless --temperature is above 0.
+      --prompt-style or --prompt-template the prompt is taken as an instruction and wrapped as prepare-data wraps it; \
+      without, it is continued as it stands. Ask in the form that the model was trained in. Greedy unless --temperature \
+      is above 0.
       """)
 
   @OptionGroup var options: StageOptions
@@ -39,14 +40,21 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
   var base: String?
   @Option(help: "The checkpoint whose adapter is at work.", completion: .directory)
   var checkpoint: String?
-  @Option(help: "What to continue, or the instruction to follow with --prompt-style.")
+  @Option(help: "What to continue, or the instruction to follow with --prompt-style or --prompt-template.")
   var prompt: String = ""
-  @Option(help: "The instruction's input, with --prompt-style.")
+  @Option(help: "The instruction's input, with --prompt-style or --prompt-template.")
   var input: String = ""
-  @Option(help: "How an instruction is wrapped: alpaca or plain.")
+  @Option(help: "How an instruction is wrapped: alpaca, plain, chatml or llama3.")
   var promptStyle: PromptStyle?
+  @Option(
+    help: "A file with the prompt of your own that prepare-data was given, in place of a style.", completion: .file())
+  var promptTemplate: String?
   @Flag(help: "Take the prompt as the first message of a conversation, as the model's chat template writes it.")
   var chat = false
+  @Option(
+    help: "A Jinja file that writes conversations, in place of the base's own chat template, with --chat.",
+    completion: .file())
+  var chatTemplate: String?
   @Option(help: "The system message of the conversation, with --chat.")
   var systemPrompt: String?
   @Option(help: "The day, as 2025-07-31, for chat templates that write it.")
@@ -62,12 +70,15 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 
   mutating func resolve() throws {
     guard !prompt.isEmpty else { throw Failure(.usage, "--prompt is missing or empty") }
-    guard input.isEmpty || promptStyle != nil else {
-      throw Failure(.usage, "--input goes with --prompt-style", hint: "add --prompt-style plain or alpaca")
+    guard input.isEmpty || promptStyle != nil || promptTemplate != nil else {
+      throw Failure(
+        .usage, "--input goes with --prompt-style or --prompt-template", hint: "add --prompt-style plain or alpaca")
     }
-    guard !chat || promptStyle == nil else { throw Failure(.usage, "--chat and --prompt-style exclude each other") }
-    guard chat || systemPrompt == nil && templateDate == nil else {
-      throw Failure(.usage, "--system-prompt and --template-date go with --chat", hint: "add --chat")
+    guard [chat, promptStyle != nil, promptTemplate != nil].count(where: { $0 }) <= 1 else {
+      throw Failure(.usage, "--chat, --prompt-style and --prompt-template exclude one another")
+    }
+    guard chat || chatTemplate == nil && systemPrompt == nil && templateDate == nil else {
+      throw Failure(.usage, "--chat-template, --system-prompt and --template-date go with --chat", hint: "add --chat")
     }
     guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
     guard temperature >= 0, temperature.isFinite else { throw Failure(.usage, "--temperature must be at least 0") }
@@ -114,14 +125,23 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 
   /// What the model continues.
   private func text(_ base: BaseModel, _ tokenizer: Tokenizer) throws(Failure) -> String {
-    guard chat else { return promptStyle?.prompt(instruction: prompt, input: input) ?? prompt }
+    guard chat else { return try wrapped(tokenizer) }
     var options = ChatOptions()
+    if let chatTemplate { try options.readTemplate(file: chatTemplate) }
     (options.systemPrompt, options.date) = (systemPrompt, templateDate)
     guard let encoder = try options.encoder(base.chatTemplates(), tokenizer: tokenizer) else {
       throw Failure(
         .missingInput, "the base '\(base.artifact.directory)' has no chat template",
-        hint: "put the model's chat_template.jinja or tokenizer_config.json beside its weights and import it again")
+        hint: "give one with --chat-template, or put the model's chat_template.jinja or tokenizer_config.json beside "
+          + "its weights and import it again")
     }
     return try encoder.prompt(Conversation(messages: [["role": "user", "content": .string(prompt)]]))
+  }
+
+  /// The prompt as an instruction in the form asked for, or as it stands.
+  private func wrapped(_ tokenizer: Tokenizer) throws(Failure) -> String {
+    try promptStyle?.check(tokenizer)
+    let own = try promptTemplate.map { file throws(Failure) in try PromptTemplate(file: file) }
+    return try (own ?? promptStyle?.template)?.prompt(instruction: prompt, input: input) ?? prompt
   }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
-import Artifacts
 import ChatTemplates
 import Datasets
 import Failures
+import ModelArtifacts
 import StageSupport
 
 extension CivilTime: ExpressibleByArgument, ParameterValue {}
@@ -29,7 +29,7 @@ struct ChatArguments: ParsableArguments {
   var options: ChatOptions {
     get throws(Failure) {
       var options = ChatOptions()
-      if let chatTemplate { options.template = (try Files.contents(of: chatTemplate, limit: 1 << 20), chatTemplate) }
+      if let chatTemplate { try options.readTemplate(file: chatTemplate) }
       options.systemPrompt = systemPrompt
       options.masksHistory = maskHistory
       options.date = templateDate

@@ -151,10 +151,7 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
     var options = DatasetOptions()
     options.fields = try FieldMapping(field)
     options.promptStyle = promptStyle
-    if let promptTemplate {
-      options.promptTemplate = try PromptTemplate(
-        try Files.contents(of: promptTemplate, limit: 1 << 20), file: promptTemplate)
-    }
+    options.promptTemplate = try promptTemplate.map { file throws(Failure) in try PromptTemplate(file: file) }
     options.cutoffLength = cutoffLen
     options.truncation = truncation
     options.splitsLongTexts = splitLongTexts

@@ -29,7 +29,7 @@ final class RunDisplay: Sendable {
     form = json ? .json : isTerminal && !quiet ? .live : .plain
     isQuiet = quiet
     isDryRun = dryRun
-    colored = isTerminal && (Console.environment("NO_COLOR") ?? "").isEmpty
+    colored = Console.isColored(terminal: isTerminal)
   }
 
   func show(_ event: RunEvent) {

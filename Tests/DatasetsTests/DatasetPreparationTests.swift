@@ -61,12 +61,12 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
       + "Write a response that appropriately completes the request.\n\n"
       + "### Instruction:\nI\n\n### Input:\nX\n\n### Response:\n")
   #expect(
-    PromptStyle.alpaca.prompt(instruction: "I", input: "")
+    try PromptStyle.alpaca.template.prompt(instruction: "I", input: "")
       == "Below is an instruction that describes a task. "
       + "Write a response that appropriately completes the request.\n\n### Instruction:\nI\n\n### Response:\n"
   )
   #expect(
-    PromptStyle.plain.prompt(instruction: "I", input: "X")
+    try PromptStyle.plain.template.prompt(instruction: "I", input: "X")
       == "### Instruction:\nI\n\n### Input:\nX\n\n### Response:\n")
 }
 
@@ -213,17 +213,18 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(prepared.summary.preview[0].stretches[0].text == "<s>Q: {input} (b) {x}\nA:")
   let pair = #"{"prompt_input":"{instruction}|{input}>","prompt_no_input":"{instruction}>"}"#
   let json = try PromptTemplate(Array(pair.utf8), file: "t.json")
-  #expect(json.prompt(instruction: "i", input: "") == "i>" && json.prompt(instruction: "i", input: "x") == "i|x>")
+  #expect(try json.prompt(instruction: "i", input: "") == "i>")
+  #expect(try json.prompt(instruction: "i", input: "x") == "i|x>")
   #expect(message { try PromptTemplate(Array("none".utf8), file: "t.txt") } == "t.txt: the template has no {instruction}")
   let bare = try PromptTemplate(Array("{instruction}:".utf8), file: "t.txt")
   #expect(
     message { try Prepared(data) { $0.promptTemplate = bare } }
-      == "data.jsonl:1: the row has an input, for which the template has no {input}")
+      == "data.jsonl:1: there is an input, for which the template has no {input}")
 }
 
-@Test func stylesOfSpecialTokensNeedThem() {
+@Test func stylesOfSpecialTokensNeedThem() throws {
   #expect(
-    PromptStyle.chatml.prompt(instruction: "I", input: "X")
+    try PromptStyle.chatml.template.prompt(instruction: "I", input: "X")
       == "<|im_start|>user\nI\n\nX<|im_end|>\n<|im_start|>assistant\n")
   #expect(
     message { try Prepared(#"{"instruction":"I","output":"O"}"#) { $0.promptStyle = .llama3 } }

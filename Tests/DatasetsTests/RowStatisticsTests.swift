@@ -25,3 +25,25 @@ import Testing
   let small = try Prepared(#"{"text":"x"}"#, vocabularySize: 98).summary.warnings
   #expect(small.map { $0.prefix(45) } == ["the tokenizer has 100 tokens, the model's emb"])
 }
+
+@Test func aChatTemplateWithoutBOSOrWithTwoIsAWarning() throws {
+  let warnings = { (beginning: String, tokenizer: String) in
+    try Prepared(
+      #"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#, tokenizer: tokenizer
+    ) {
+      let template = beginning + "{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+      $0.chat.template = (Array(template.utf8), "t.jinja")
+    }.summary.warnings
+  }
+  #expect(try warnings("{{ bos_token }}", asciiTokenizer) == [])
+  #expect(
+    try warnings("", asciiTokenizer) == [
+      "1 conversations do not begin with BOS (0), which the tokenizer puts before every text: the chat template writes none"
+    ])
+  #expect(
+    try warnings("{{ bos_token }}{{ bos_token }}", asciiTokenizer) == [
+      "1 rows begin with two BOS tokens (0): the data has one of its own too many"
+    ])
+  let withoutBOS = asciiTokenizer.replacing(#"{"SpecialToken":{"id":"<s>","type_id":0}},"#, with: "")
+  #expect(try warnings("", withoutBOS) == [])
+}

@@ -131,13 +131,22 @@ final class FakePrograms: StageProcesses {
     return StageEnd(.exited(isWhole ? 0 : 75))
   }
 
+  /// Of a file, or of all files of a directory.
+  private static func content(of path: String) throws(Failure) -> [UInt8] {
+    guard case .directory = try FileStatus(path, followingLinks: true) else { return try Files.contents(of: path) }
+    var content: [UInt8] = []
+    for name in try Files.names(in: path).sorted() { content += try Files.contents(of: path + "/" + name) }
+    return content
+  }
+
   private func make(_ program: String, _ flags: Flags) throws(Failure) -> Bool {
     switch program {
     case "import-base":
       let content = try Files.contents(of: (flags["base-model"] ?? "") + "/weights")
       try publish(.base, flags, content: content, Sections.base)
     case "prepare-data":
-      var content = try Files.contents(of: flags["data-path"] ?? "")
+      var content: [UInt8] = []
+      for path in flags.all("data-path") { content += try Self.content(of: path) }
       if flags["first-line-only"] != nil { content = Array(content.prefix { $0 != UInt8(ascii: "\n") }) }
       content += Array("\(flags.integer("cutoff-len") ?? 256)".utf8)
       try publish(.dataset, flags, content: content, Sections.dataset)
@@ -204,13 +213,18 @@ final class FakePrograms: StageProcesses {
 /// `--name value` and `--name=value`.
 struct Flags {
   private var values: [String: String] = [:]
+  private var all: [String: [String]] = [:]
 
   init(_ arguments: [String]) {
     for (index, argument) in arguments.enumerated() where argument.hasPrefix("--") {
       let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
       values[parts[0]] = parts.count > 1 ? parts[1] : index + 1 < arguments.count ? arguments[index + 1] : ""
+      all[parts[0], default: []].append(values[parts[0]] ?? "")
     }
   }
+
+  /// Of a flag that is given several times.
+  func all(_ name: String) -> [String] { all[name] ?? [] }
 
   subscript(name: String) -> String? { values[name] }
   func integer(_ name: String) -> Int? { values[name].flatMap { Int($0) } }

@@ -123,3 +123,41 @@ private let pipeline = """
   #expect(work.programs.state.withLock { $0.questions.count } > questions)
   #expect(work.programs.calls.count == 7)
 }
+
+@Test func everyFileOfAListCountsAndInItsOrder() async throws {
+  let work = try Workspace()
+  try work.write("one.jsonl", "one")
+  try work.write("two.jsonl", "two")
+  func run(_ list: String) async throws -> Digest? {
+    try await work.run(pipeline.replacing("data-path: data.jsonl", with: "data-path: \(list)"))["data"]
+  }
+  let first = try await run("[one.jsonl, two.jsonl]")
+  #expect(first != nil)
+  #expect(try await run("[two.jsonl, one.jsonl]") != first)
+  _ = work.programs.takeCalls()
+  #expect(try await run("[one.jsonl, two.jsonl]") == first)
+  #expect(work.programs.takeCalls() == [])
+  try work.write("two.jsonl", "too")
+  #expect(try await run("[one.jsonl, two.jsonl]") != first)
+}
+
+@Test func aFileThatIsAddedToADirectoryCounts() async throws {
+  let work = try Workspace()
+  try work.write("rows/one.jsonl", "one")
+  let inDirectory = pipeline.replacing("data.jsonl", with: "rows")
+  let first = try await work.run(inDirectory)["data"]
+  try work.write("rows/two.jsonl", "two")
+  let second = try await work.run(inDirectory)["data"]
+  #expect(first != nil && second != nil && first != second)
+}
+
+@Test func aPatternIsRefusedAndTheWayOutNamed() async throws {
+  let work = try Workspace()
+  try work.write("rows/one.jsonl", "one")
+  #expect(try await work.run(pipeline.replacing("data.jsonl", with: "\"rows/*.jsonl\"")).exitCode == 66)
+  let failure = work.failures.first?.failure
+  #expect(
+    failure?.message
+      == "there is no file or directory at \(work("rows/*.jsonl")), and a pipeline takes no patterns")
+  #expect(failure?.hint == "name the directory: all its files count, those that are added too; or list the files")
+}

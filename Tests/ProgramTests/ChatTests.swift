@@ -68,3 +68,37 @@ private func sandboxWithChats() throws -> Sandbox {
   #expect(result["prompt"]?.stringValue?.hasPrefix("system:Be.") == true)
   #expect(result["prompt"]?.stringValue?.hasSuffix("assistant:") == true)
 }
+
+@Test func `generate asks in the form that a file gives`() throws {
+  let sandbox = try sandboxWithChats()
+  try sandbox.write("Q: {instruction} ({input})\nA:", to: "own.txt")
+  try sandbox.write("{{ messages[0].content }}>", to: "own.jinja")
+  let arguments = ["--base", "base", "--prompt", "Hi", "--max-new-tokens", "1", "--json"]
+  let own = try sandbox.succeed("generate", arguments + ["--prompt-template", "own.txt", "--input", "there"]).json()
+  #expect(own["prompt"] == "Q: Hi (there)\nA:")
+  let chat = try sandbox.succeed("generate", arguments + ["--chat", "--chat-template", "own.jinja"]).json()
+  #expect(chat["prompt"] == "Hi>")
+  try sandbox.fail(
+    "generate", arguments + ["--chat-template", "own.jinja"], code: 64, saying: "--template-date go with --chat")
+  try sandbox.fail(
+    "generate", arguments + ["--prompt-template", "own.txt", "--chat"], code: 64, saying: "exclude one another")
+  try sandbox.write("{instruction}:", to: "own.txt")
+  try sandbox.fail(
+    "generate", arguments + ["--prompt-template", "own.txt", "--input", "there"], code: 65,
+    saying: "there is an input, for which the template has no {input}")
+  try sandbox.fail(
+    "generate", arguments + ["--prompt-style", "chatml"], code: 65,
+    saying: "the tokenizer has no token '<|im_start|>', which the prompt style 'chatml' is made of")
+}
+
+@Test func `a conversation that is wrong leaves nothing behind`() throws {
+  let sandbox = try sandboxWithChats()
+  let talk = #"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#
+  for (row, place) in [
+    (String(talk.dropLast(9)), "bad.jsonl:2:65: not valid JSON"),
+    (talk.replacing(#""user""#, with: "7"), "bad.jsonl:2:22: /messages/0/role: expected a string, found an integer"),
+  ] {
+    try sandbox.write(talk + "\n" + row, to: "bad.jsonl")
+    try sandbox.fail("prepare-data", ["--base", "base", "--data-path", "bad.jsonl", "-o", "data"], code: 65, saying: place)
+  }
+}

@@ -68,6 +68,25 @@ private func sandboxWithData() throws -> Sandbox {
   #expect(quiet.errors.isEmpty)
 }
 
+@Test func `a coloured preview marks what is learned, and nothing is coloured where nobody asks`() throws {
+  let sandbox = try sandboxWithData()
+  let arguments = ["--base", "base", "--data-path", "data.jsonl", "--preview", "1", "-o"]
+  let plain = try sandbox.succeed("prepare-data", arguments + ["plain"]).errors
+  #expect(!plain.contains("\u{1B}"))
+  let forced = ["CLICOLOR_FORCE": "1"]
+  let refused = try sandbox.run(
+    "prepare-data", arguments + ["refused"], environment: forced.merging(["NO_COLOR": "1"]) { $1 })
+  #expect(refused.code == 0 && !refused.errors.contains("\u{1B}") && refused.errors.contains("⟦2</s>⟧"))
+  let colored = try sandbox.run("prepare-data", arguments + ["colored"], environment: forced).errors
+  // Every token stands between its style and the end of it.
+  let tokens = colored.split(separator: "\u{1B}[").map { $0.split(separator: "m", maxSplits: 1).map(String.init) }
+  let learned = tokens.filter { ["1;32", "1;36"].contains($0[0]) }.map { $0.count > 1 ? $0[1] : "" }
+  let prompt = tokens.filter { $0[0] == "2" && $0.count > 1 }.map { $0[1] }
+  let marked = plain.split(separator: "⟦", maxSplits: 1)[1].split(separator: "⟧")[0]
+  #expect(learned.joined() == marked, "\(colored)")
+  #expect(prompt.first == "<s>", "\(colored)")
+}
+
 @Test func `rows of tokens need no tokenizer`() throws {
   let sandbox = try Sandbox()
   try TinyModel.write(in: sandbox)
@@ -103,7 +122,9 @@ private func sandboxWithData() throws -> Sandbox {
   #expect(pattern["digest"] == whole["digest"])
   let again = try sandbox.succeed("prepare-data", arguments + ["one", "--data-path", "data"])
   #expect(again.errors.hasPrefix("'one' is up to date"))
-  let two = ["three", "--data-path", "data/train-a.csv", "data/train-b.json", "--split-long-texts"]
+  // As a runner writes a list of a pipeline file.
+  let files = ["--data-path=data/train-a.csv", "--data-path=data/train-b.json"]
+  let two = ["three"] + files + ["--split-long-texts"]
   #expect(try sandbox.succeed("prepare-data", arguments + two).json()["result"]?["train"]?["rows"] == 3)
   try sandbox.fail("prepare-data", arguments + ["four", "--data-path", "none*"], code: 66, saying: "no file fits 'none*'")
 }
