@@ -144,8 +144,11 @@ private func sandboxWithData() throws -> Sandbox {
   for _ in 0..<1000 { try file.write(contentsOf: row) }
   try file.close()
   let outcome = try sandbox.run(
-    "prepare-data", ["--base", "base", "--data-path", "large.jsonl", "--val-set-size", "0.1", "--json", "-o", "data"],
-    dataLimit: 64 << 10)
+    "prepare-data",
+    // One thread: the limit counts stacks too.
+    [
+      "--base", "base", "--data-path", "large.jsonl", "--val-set-size", "0.1", "--threads", "1", "--json", "-o", "data",
+    ], dataLimit: 64 << 10)
   #expect(outcome.code == 0, "\(outcome.errors)")
   #expect(try outcome.json()["result"]?["sources"]?.arrayValue?[0]["rows"] == 1000)
 }
