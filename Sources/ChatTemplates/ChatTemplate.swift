@@ -26,6 +26,7 @@ package struct ChatTemplate: Sendable {
     package let generations: [Range<Int>]
   }
 
+  package let source: String
   private let statements: [TemplateStatement]
   /// Where the template stands, as errors name it.
   package let name: String
@@ -37,6 +38,7 @@ package struct ChatTemplate: Sendable {
   ///   - name: its file, and the field when it is part of one.
   /// - Throws: `Failure.badData` naming the line at which the template is wrong or asks for what is not supported.
   package init(_ source: String, name: String) throws(Failure) {
+    self.source = source
     self.name = name
     do throws(TemplateError) {
       guard source.utf8.count <= TemplateLimits.sourceSize else {

@@ -64,6 +64,8 @@ package struct ModelFamily: Sendable, Equatable {
   package var modules = LayerModules()
   /// What the norms of a layer are called.
   package var norms = LayerNorms()
+  /// What llama.cpp makes of the family.
+  package let gguf: GGUFArchitecture
 }
 
 /// The linear layers of a decoder layer, by the names of their modules.

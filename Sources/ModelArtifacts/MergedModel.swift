@@ -18,7 +18,7 @@ package struct MergedModel {
   /// The type to write; nil: each tensor keeps its own.
   private let dtype: DType?
   /// What will be written, in the order of the base's own files; a head that is no longer tied comes last.
-  private let tensors: [TensorDescription]
+  let tensors: [TensorDescription]
   /// Whether the base ties its output head to its embedding and an adapter changes one of them, so that they part.
   private let untiesHead: Bool
   /// How far taking the updates off what was written has come from the weights before, at most.
@@ -121,7 +121,7 @@ package struct MergedModel {
   }
 
   /// A tensor of the model as it is to be written.
-  private mutating func merged(_ description: TensorDescription) throws(Failure) -> StoredTensor {
+  mutating func merged(_ description: TensorDescription) throws(Failure) -> StoredTensor {
     let name = description.name
     let source = untiesHead && name == Self.head ? Self.embedding : name
     let module = adapters.modules.first { $0.name + ".weight" == name }
@@ -167,7 +167,7 @@ package struct MergedModel {
   }
 
   private func writeOtherFiles(into writer: ArtifactWriter) throws(Failure) {
-    let source = (original ?? base).artifact
+    let source = source.artifact
     for file in source.files where file.path != WeightFiles.index && !file.path.hasSuffix(".safetensors") {
       let (source, copy) = (try source.path(of: file.path), try writer.path(for: file.path))
       if file.path == "config.json", dtype != nil || isDequantized || untiesHead {
@@ -178,6 +178,9 @@ package struct MergedModel {
       }
     }
   }
+
+  /// The base whose weights are taken.
+  var source: BaseModel { original ?? base }
 
   /// Whether the weights are those that a quantized base's codes stand for.
   private var isDequantized: Bool { base.configuration.quantization != nil && original == nil }
@@ -204,7 +207,7 @@ package struct MergedModel {
     return [
       "base": .string(base.artifact.digest.hex), "adapters": .array(
         zip(checkpoints, adapters.parts).map { ["checkpoint": .string($0.hex), "weight": .number($1.weight)] }),
-      "dtype": .string(mainType.rawValue),
+      "format": "safetensors", "dtype": .string(mainType.rawValue),
       "parameters": .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }),
       "merged_modules": .integer(adapters.modules.count), "unmerge_difference": .number(Double(unmergeDifference)),
       "base_model_id": try base.artifact.section.field("base_model_id").value,
@@ -214,7 +217,7 @@ package struct MergedModel {
   }
 
   /// The type of most of the merged weights.
-  private var mainType: DType { dtype ?? weights.mainType(of: (original ?? base).configuration) }
+  private var mainType: DType { dtype ?? weights.mainType(of: source.configuration) }
 
   /// Opens what `write` wrote, to see that it is a whole model.
   package static func check(directory: String) throws(Failure) {

@@ -100,7 +100,7 @@ indirect enum Decoder: Sendable {
   }
 
   /// The byte that a token like `<0xE4>` names.
-  private static func byte(_ token: [UInt8]) -> UInt8? {
+  static func byte(_ token: [UInt8]) -> UInt8? {
     guard token.count == 6, token.starts(with: Array("<0x".utf8)), token.last == UInt8(ascii: ">") else {
       return nil
     }

@@ -27,7 +27,7 @@ struct Merges: Sendable {
     }
   }
 
-  private struct Wrong: Error { let what: String }
+  struct Wrong: Error { let what: String }
 
   private mutating func add(
     _ value: JSON, rank: UInt32, _ vocabulary: Vocabulary, _ prefixLength: Int
@@ -45,7 +45,7 @@ struct Merges: Sendable {
       what: "the token '\(String(decoding: token, as: UTF8.self))' of this merge is not in the vocabulary")
   }
 
-  private static func pair(_ value: JSON) throws(Wrong) -> (left: [UInt8], right: [UInt8]) {
+  static func pair(_ value: JSON) throws(Wrong) -> (left: [UInt8], right: [UInt8]) {
     if let text = value.stringValue {
       let parts = Array(text.utf8).split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
       if parts.count == 2 { return (Array(parts[0]), Array(parts[1])) }

@@ -12,15 +12,23 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
   case base, float32, bfloat16, float16
 }
 
+/// How the merged model is written.
+enum ModelFormat: String, ExpressibleByArgument, ParameterValue, CaseIterable {
+  case safetensors, gguf
+}
+
+extension GGUFTensorType: ExpressibleByArgument, ParameterValue {}
+
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 4,
+    name: "merge", revision: 5,
     inputs: [
       .required("base", .base), .several("checkpoint", .checkpoint), .optional("original-base", .base),
     ],
     output: .model,
     parameters: [
-      .result("weights", .list), .result("dtype"), .result("max-shard-size"), .never("device"), .never("threads"),
+      .result("weights", .list), .result("format"), .result("dtype"), .result("max-shard-size"),
+      .result("outtype"), .never("device"), .never("threads"),
     ],
     abstract: "Add adapters to the weights of their base: a model that needs no adapter any more.",
     discussion: """
@@ -28,7 +36,8 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       float32 and rounded once. A quantized base is dequantized: those are the weights that the adapter was trained \
       against and measured with. --original-base adds it to the weights before quantization instead. Several checkpoints \
       of one base, RandLoRA and LoRA of any rank, add up with --weights. Each merged weight is checked: less its update \
-      it must give the weight before, within rounding; the manifest has the largest difference.
+      it must give the weight before, within rounding; the manifest has the largest difference. With --format gguf the \
+      output is one file, model.gguf, with weights and tokenizer as llama.cpp reads them.
       """)
 
   @OptionGroup var options: StageOptions
@@ -49,15 +58,41 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
     completion: .directory)
   var originalBase: String?
 
+  @Option(help: "Write a Hugging Face directory (safetensors), or a file for llama.cpp (gguf).")
+  var format = ModelFormat.safetensors
+
+  @Option(
+    help: """
+      The type of the matrices in a GGUF file, f16 unless given; norms and biases are always f32. q8_0 is ggml's, with a \
+      scale for each 32 values.
+      """)
+  var outtype: GGUFTensorType?
+
   @Option(help: "The type of the merged weights; 'base' keeps that of each tensor.")
   var dtype = WeightChoice.base
 
   @Option(
     help:
       "The most weights in one file (5GB, 200MB, 1GiB); a larger model is written in shards with an index.")
-  var maxShardSize = "5GB"
+  var maxShardSize = Self.shardSize
 
-  func resolve() throws { try weighting.check(checkpoints: checkpoint.count) }
+  private static let shardSize = "5GB"
+
+  func resolve() throws {
+    try weighting.check(checkpoints: checkpoint.count)
+    switch format {
+    case .safetensors:
+      guard outtype == nil else {
+        throw Failure(.usage, "--outtype goes with --format gguf", hint: "choose the type with --dtype")
+      }
+    case .gguf:
+      guard dtype == .base, maxShardSize == Self.shardSize else {
+        throw Failure(
+          .usage, "--dtype and --max-shard-size do not go with --format gguf",
+          hint: "a GGUF file is never in shards, and --outtype chooses its type")
+      }
+    }
+  }
 
   func execute(_ stage: Stage) throws {
     guard let shardLimit = ShardPlan.bytes(maxShardSize) else {
@@ -70,8 +105,16 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
     let checkpoints = stage.inputs("checkpoint")
     let adapters = try CheckpointArtifact.adapters(checkpoints, weights: weighting.values, model: base.configuration)
     let original = try stage.optionalInput("original-base").map { (artifact) throws(Failure) in try BaseModel(artifact) }
-    var model = try MergedModel(
-      base: base, original: original, adapters: adapters, dtype: DType(transformersName: dtype.rawValue))
+    let dtype = format == .gguf ? .f32 : DType(transformersName: dtype.rawValue)
+    let model = try MergedModel(base: base, original: original, adapters: adapters, dtype: dtype)
+    switch format {
+    case .safetensors: try write(model, shardLimit: shardLimit, checkpoints.map(\.digest), stage)
+    case .gguf: try write(try GGUFModel(model, type: outtype ?? .f16), checkpoints.map(\.digest), stage)
+    }
+  }
+
+  private func write(_ merged: MergedModel, shardLimit: Int, _ checkpoints: [Digest], _ stage: Stage) throws {
+    var model = merged
     let writer = try stage.writer()
     let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
     try model.write(into: writer, shardLimit: shardLimit) { bytes throws(Failure) in
@@ -79,8 +122,21 @@ enum WeightChoice: String, ExpressibleByArgument, ParameterValue, CaseIterable {
       progress.advance(by: bytes)
     }
     progress.finish()
-    try stage.publish(writer, section: try model.section(checkpoints: checkpoints.map(\.digest))) {
+    try stage.publish(writer, section: try model.section(checkpoints: checkpoints)) {
       directory throws(Failure) in try MergedModel.check(directory: directory)
     }
+  }
+
+  private func write(_ merged: GGUFModel, _ checkpoints: [Digest], _ stage: Stage) throws {
+    var model = merged
+    if let limitation = model.limitation { stage.console.warn(limitation) }
+    let writer = try stage.writer()
+    let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
+    try model.write(into: writer) { bytes throws(Failure) in
+      try Interruption.check()
+      progress.advance(by: bytes)
+    }
+    progress.finish()
+    try stage.publish(writer, section: try model.section(checkpoints: checkpoints))
   }
 }

@@ -94,7 +94,7 @@ enum Sample {
       "token_accuracy": 0.5, "exact_match": ["rows": 4, "matched": 1, "rate": 0.25, "max_new_tokens": 16],
     ],
     .model: [
-      "base": digest, "adapters": [["checkpoint": digest, "weight": 0.5]], "dtype": "BF16", "parameters": 1000,
+      "base": digest, "adapters": [["checkpoint": digest, "weight": 0.5]], "format": "safetensors", "dtype": "BF16", "parameters": 1000,
       "merged_modules": 8, "unmerge_difference": 0.001,
       "base_model_id": nil, "weights": nil, "original_base": nil,
     ],

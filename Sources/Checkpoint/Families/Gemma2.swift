@@ -7,7 +7,9 @@ extension ModelFamily {
       FamilyScalar(.queryScale, absent: 256), FamilyScalar(.attentionSoftCap, absent: 50),
       FamilyScalar(.logitSoftCap, absent: 30),
     ],
-    biasFields: ["attention_bias"], activation: .geluTanh, scalesEmbeddings: true, norms: .gemma())
+    biasFields: ["attention_bias"], activation: .geluTanh, scalesEmbeddings: true, norms: .gemma(),
+    gguf: GGUFArchitecture(
+      name: "gemma2", scalings: [.linear], head: .tied, windowPattern: 2, layersOfOtherScale: 46))
 }
 
 extension LayerNorms {

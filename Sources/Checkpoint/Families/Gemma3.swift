@@ -6,5 +6,6 @@ extension ModelFamily {
     windows: .alternating(pattern: 6, default: 4096), rotation: Rotation(theta: 1_000_000, localTheta: 10_000),
     scalars: [FamilyScalar(.queryScale, absent: 256), FamilyScalar(.logitSoftCap, absent: nil)],
     biasFields: ["attention_bias"], activation: .geluTanh, scalesEmbeddings: true,
-    norms: .gemma(query: "self_attn.q_norm", key: "self_attn.k_norm"))
+    norms: .gemma(query: "self_attn.q_norm", key: "self_attn.k_norm"),
+    gguf: GGUFArchitecture(name: "gemma3", scalings: [.linear], windowPattern: 6, layersOfOtherScale: 62))
 }

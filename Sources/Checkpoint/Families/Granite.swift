@@ -6,5 +6,7 @@ extension ModelFamily {
       FamilyScalar(.embeddingMultiplier, absent: 1), FamilyScalar(.residualMultiplier, absent: 1),
       FamilyScalar(.attentionMultiplier, absent: 1), FamilyScalar(.logitDivisor, absent: 1),
     ],
-    biasFields: ["attention_bias", "mlp_bias"])
+    biasFields: ["attention_bias", "mlp_bias"],
+    gguf: GGUFArchitecture(
+      name: "granite", rotatesNeighbours: true, scalings: [.linear, .llama3, .yarn], takesBiases: true))
 }

@@ -6,5 +6,6 @@ extension ModelFamily {
     norms: LayerNorms(
       attentionInput: nil, query: "self_attn.q_norm", key: "self_attn.k_norm", areHeadwise: false,
       attentionOutput: "post_attention_layernorm", feedForwardInput: nil,
-      feedForwardOutput: "post_feedforward_layernorm"))
+      feedForwardOutput: "post_feedforward_layernorm"),
+    gguf: GGUFArchitecture(name: "olmo2", takesHeadWidth: false, head: .own))
 }
