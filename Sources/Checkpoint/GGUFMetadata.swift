@@ -105,8 +105,8 @@ extension ModelConfiguration {
       if let scaling = rotary.scaling.ggufKind, !architecture.scalings.contains(scaling) {
         throw refuse("the model's rope type is '\(scaling.rawValue)'")
       }
-      if case .yarn(let yarn) = rotary.scaling, !yarn.truncates {
-        throw refuse("the model's yarn has 'truncate': false")
+      if case .yarn(let yarn) = rotary.scaling, !yarn.truncates || yarn.betaFast != 32 || yarn.betaSlow != 1 {
+        throw refuse("the model's yarn has other bounds than 'beta_fast' 32 and 'beta_slow' 1, truncated")
       }
     }
     if let local = windowedRotary, local.scaling != .none {
@@ -181,8 +181,7 @@ extension RotaryScaling {
       let implied = yarn.factor <= 1 ? 1 : 0.1 * log(yarn.factor) + 1
       return [
         type("yarn"), number(".factor", yarn.factor), original(yarn.originalContextLength),
-        number(".attn_factor", yarn.attentionFactor / implied), number(".yarn_beta_fast", yarn.betaFast),
-        number(".yarn_beta_slow", yarn.betaSlow),
+        number(".attn_factor", yarn.attentionFactor / implied),
       ]
     case .longRoPE(let long):
       return [type("longrope"), original(long.originalContextLength), number(".attn_factor", long.attentionFactor)]

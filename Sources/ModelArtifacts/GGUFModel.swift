@@ -28,8 +28,9 @@ package struct GGUFModel {
     let configuration = model.source.configuration
     self.model = model
     self.type = type
-    let about = Self.general(type, base: try model.source.artifact.section.field("base_model_id").value.stringValue)
-    metadata = about + (try configuration.ggufMetadata()) + (try Self.tokenizer(of: model.source))
+    metadata =
+      [("general.architecture", .string(configuration.family.gguf.name))] + (try Self.general(type, of: model.source))
+      + (try configuration.ggufMetadata()) + (try Self.tokenizer(of: model.source))
     factors = configuration.ggufRotaryFactors
     let map = GGUFTensorMap(configuration)
     var tensors: [(source: TensorDescription, entry: GGUFTensorMap.Entry, target: GGUFTensor)] = []
@@ -119,18 +120,16 @@ package struct GGUFModel {
 extension GGUFModel {
   private typealias Metadata = [(key: String, value: GGUFValue)]
 
-  /// - Parameter base: the model that the base is, as org/name.
-  private static func general(_ type: GGUFTensorType, base: String?) -> Metadata {
+  private static func general(_ type: GGUFTensorType, of base: BaseModel) throws(Failure) -> Metadata {
     var metadata: Metadata = [
       ("general.type", .string("model")), ("general.file_type", .uint32(type.fileType)),
       ("general.quantization_version", .uint32(2)),
     ]
-    if let base {
-      let parts = base.split(separator: "/").map(String.init)
+    if let id = try base.artifact.section.optional("base_model_id")?.string(), let slash = id.firstIndex(of: "/") {
       metadata += [
-        ("general.base_model.count", .uint32(1)), ("general.base_model.0.name", .string(parts.last ?? base)),
-        ("general.base_model.0.organization", .string(parts.first ?? base)),
-        ("general.base_model.0.repo_url", .string("https://huggingface.co/\(base)")),
+        ("general.base_model.count", .uint32(1)), ("general.base_model.0.name", .string(String(id[slash...].dropFirst()))),
+        ("general.base_model.0.organization", .string(String(id[..<slash]))),
+        ("general.base_model.0.repo_url", .string("https://huggingface.co/\(id)")),
       ]
     }
     return metadata
