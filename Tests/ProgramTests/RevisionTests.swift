@@ -21,11 +21,11 @@ private let golden: [(stage: String, revision: Int, arguments: [String], output:
   ),
   (
     "merge", 5, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"], "merge",
-    "5062d445c1c06106c8b0fc2030d07f71ebcbee1f909dc683d2dedcfc611db4d9"
+    "d1162f4e5bad641e6712174974660381dbedab8d1eddfc7eb5e1baeec5aedeb3"
   ),
   (
     "merge", 5, ["--base", "import-base", "--checkpoint", "init-adapter", "--format", "gguf", "--outtype", "bf16"], "gguf",
-    "367dd4443d339f10021ff4b0a05952be689024a09bb5a8cd45867a6da20fb8df"
+    "bc767fb657320271263fe552eddc0a0e557818e80dda8ace81e39b48891c13df"
   ),
   (
     "push-artifact", 1,
