@@ -6,30 +6,26 @@ import Testing
 ///
 /// When a digest changes, the same inputs give other bytes: raise the stage's revision together with it, so that no
 /// runner takes results of the old code for those of the new.
-private let golden: [(stage: String, revision: Int, arguments: [String], output: String, digest: String)] = [
+private let golden: [(stage: String, revision: Int, arguments: [String], digest: String)] = [
   (
-    "import-base", 2, ["--base-model", "model", "--base-model-id", "org/tiny@v1"], "import-base",
+    "import-base", 2, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
     "826fa34abd801522c3bbde3c223e3d215ffbb58de911a66cd3dc337c7181182c"
   ),
   (
-    "prepare-data", 3, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"], "prepare-data",
+    "prepare-data", 3, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
     "ea096fe72719fc7b4e37cdc2ced05cf187c2a18e83f713fc8b2700d4c1e96a8b"
   ),
   (
-    "init-adapter", 1, ["--base", "import-base", "--rank", "2"], "init-adapter",
+    "init-adapter", 1, ["--base", "import-base", "--rank", "2"],
     "81c4452cf1dbae8696fd55ba308043d04f23fabcded2632b5c93bc9cf195a215"
   ),
   (
-    "merge", 5, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"], "merge",
+    "merge", 5, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
     "d1162f4e5bad641e6712174974660381dbedab8d1eddfc7eb5e1baeec5aedeb3"
   ),
   (
-    "merge", 5, ["--base", "import-base", "--checkpoint", "init-adapter", "--format", "gguf", "--outtype", "bf16"], "gguf",
-    "bc767fb657320271263fe552eddc0a0e557818e80dda8ace81e39b48891c13df"
-  ),
-  (
     "push-artifact", 1,
-    ["--artifact", "init-adapter", "--base", "import-base", "--to", "dir:peft"], "push-artifact",
+    ["--artifact", "init-adapter", "--base", "import-base", "--to", "dir:peft"],
     "bc0e892d0d521cb98bed1bc06e709edb84d6e3f2ba3b3d0dd33bd86429f6aff6"
   ),
 ]
@@ -39,9 +35,9 @@ private let golden: [(stage: String, revision: Int, arguments: [String], output:
   try TinyModel.write(in: sandbox)
   let rows = (1...9).map { #"{"instruction":"Add.","input":"\#($0)","output":"\#($0 + 1)"}"# }
   try sandbox.write(rows.joined(separator: "\n"), to: "data.jsonl")
-  for (stage, revision, arguments, output, digest) in golden {
-    let result = try sandbox.succeed(stage, arguments + ["--json", "-o", output]).json()
+  for (stage, revision, arguments, digest) in golden {
+    let result = try sandbox.succeed(stage, arguments + ["--json", "-o", stage]).json()
     #expect(result["digest"]?.stringValue == digest, "\(stage) gives other bytes: raise its revision")
-    #expect(try sandbox.json(output + "/run.json")["revision"] == .integer(revision), "\(stage)")
+    #expect(try sandbox.json(stage + "/run.json")["revision"] == .integer(revision), "\(stage)")
   }
 }
