@@ -110,6 +110,9 @@ let package = Package(
       "merge",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
+      "convert-to-lora",
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
+    program(
       "push-artifact",
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
@@ -147,7 +150,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "JSON", "Artifacts", "Tensor", "Checkpoint", "TestSupport",
-        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge",
+        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge", "convert-to-lora",
         "push-artifact", "randlora", "benchmark",
       ],
       swiftSettings: house),
@@ -155,8 +158,8 @@ let package = Package(
       name: "GoldenProgramTests",
       dependencies: [
         "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport",
-        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
-        "randlora",
+        "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "convert-to-lora",
+        "push-artifact", "randlora",
       ],
       swiftSettings: house),
   ]

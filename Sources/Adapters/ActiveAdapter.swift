@@ -64,7 +64,7 @@ extension Adapter {
   /// LoRA's B · A, read from (and their gradient written to) the flat parameters.
   func lowRank(_ index: Int, gradient: Tensor?) -> TwoFactors {
     let module = layout.modules[index]
-    let rank = configuration.rank
+    let rank = layout.ranks[index]
     let a = layout.entry(module: index, parameter: .a).offset
     let b = layout.entry(module: index, parameter: .b).offset
     func first(_ tensor: Tensor) -> Matrix {
@@ -74,7 +74,7 @@ extension Adapter {
       Matrix(tensor, offset: b, rows: module.outFeatures, columns: rank)
     }
     return TwoFactors(
-      scaling: Float(configuration.scaling), first: first(parameters), second: second(parameters),
+      scaling: Float(layout.scalings[index]), first: first(parameters), second: second(parameters),
       firstGradient: gradient.map(first), secondGradient: gradient.map(second))
   }
 }

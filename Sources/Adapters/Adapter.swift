@@ -38,8 +38,8 @@ package struct Adapter: Sendable {
     weights: WeightFiles? = nil, seed: Int
   ) throws(Failure) {
     let chosen = try configuration.select(from: modules)
-    let layout = AdapterLayout(
-      method: configuration.method, rank: configuration.rank, modules: chosen,
+    let layout = try AdapterLayout(
+      configuration, modules: chosen,
       trained: try configuration.trainedTensors(from: tensors, adapted: chosen))
     let parameters = Tensor(layout.count)
     var generator = TorchGenerator(seed: seed)

@@ -30,6 +30,8 @@ package struct AdapterConfiguration: Sendable, Equatable {
   package let bias: TrainedBiases
   /// `modules_to_save`: modules whose own tensors are trained in full, by the ends of their names.
   package let modulesToSave: [String]
+  /// `rank_pattern` and `alpha_pattern`: other ranks and alphas for some modules. LoRA only.
+  package let rankPattern: [ModulePattern], alphaPattern: [ModulePattern]
 
   /// The greatest rank: larger ones only waste memory.
   static let rankLimit = 65_536
@@ -39,12 +41,21 @@ package struct AdapterConfiguration: Sendable, Equatable {
     method: AdapterMethod, rank: Int, alpha: Double, dropout: Double, targetModules: TargetModules,
     layersToTransform: [Int]? = nil, layersPattern: [String] = [], projectionPRNGKey: Int = 0,
     sparsity: BasesSparsity = .dense, useRSLoRA: Bool = false, bias: TrainedBiases = .none,
-    modulesToSave: [String] = []
+    modulesToSave: [String] = [], rankPattern: [ModulePattern] = [], alphaPattern: [ModulePattern] = []
   ) throws(Failure) {
     func check(_ condition: Bool, _ message: String) throws(Failure) {
       guard condition else { throw Failure(.usage, message) }
     }
     try check(1...Self.rankLimit ~= rank, "the rank \(rank) is out of range (1 to \(Self.rankLimit))")
+    for entry in rankPattern {
+      try check(
+        1...Self.rankLimit ~= Int(exactly: entry.value) ?? 0,
+        "rank_pattern: the rank \(entry.value) of '\(entry.pattern)' is out of range (1 to \(Self.rankLimit))")
+    }
+    for entry in alphaPattern {
+      try check(
+        entry.value > 0 && entry.value.isFinite, "alpha_pattern: \(entry.value) of '\(entry.pattern)' is not a number greater than zero")
+    }
     try check(alpha > 0 && alpha.isFinite, "alpha \(alpha) is not a number greater than zero")
     try check(dropout >= 0 && dropout < 1, "the dropout probability \(dropout) is not in 0..<1")
     let layers = (layersToTransform ?? []).isEmpty ? nil : layersToTransform
@@ -61,6 +72,7 @@ package struct AdapterConfiguration: Sendable, Equatable {
         projectionPRNGKey == 0 && sparsity == .dense, "LoRA has no random bases: no key and no sparsity")
     } else {
       try check(!useRSLoRA, "use_rslora is for LoRA only")
+      try check(rankPattern.isEmpty && alphaPattern.isEmpty, "rank_pattern and alpha_pattern are for LoRA only")
     }
     self.method = method
     self.rank = rank
@@ -75,10 +87,20 @@ package struct AdapterConfiguration: Sendable, Equatable {
     self.useRSLoRA = useRSLoRA
     self.bias = bias
     self.modulesToSave = modulesToSave
+    (self.rankPattern, self.alphaPattern) = (rankPattern, alphaPattern)
   }
 
   /// What ΔW is multiplied with: alpha/r, or alpha/sqrt(r) with rsLoRA.
-  package var scaling: Double { alpha / (useRSLoRA ? Double(rank).squareRoot() : Double(rank)) }
+  package var scaling: Double { scaling(rank: Double(rank), alpha: alpha) }
+
+  private func scaling(rank: Double, alpha: Double) -> Double { alpha / (useRSLoRA ? rank.squareRoot() : rank) }
+
+  /// The rank and the scaling of each module.
+  func ranks(of modules: [LinearModule]) throws(Failure) -> (ranks: [Int], scalings: [Double]) {
+    let ranks = try ModulePattern.values(rankPattern, of: modules, common: Double(rank))
+    let alphas = try ModulePattern.values(alphaPattern, of: modules, common: alpha)
+    return (ranks.map { Int($0) }, zip(ranks, alphas).map { scaling(rank: $0, alpha: $1) })
+  }
 
   /// The adapted modules in the model's order; at least one.
   /// - Parameter modules: all linear layers of the model, its output head included.

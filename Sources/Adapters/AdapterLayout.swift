@@ -39,7 +39,12 @@ package struct AdapterLayout: Sendable {
   static let peftPrefix = "base_model.model."
 
   package let method: AdapterMethod
+  /// `r`; with `rank_pattern` the rank of the modules that no pattern fits.
   package let rank: Int
+  /// The rank of each module.
+  package let ranks: [Int]
+  /// What ΔW of each module is multiplied with.
+  let scalings: [Double]
   /// The adapted modules in the model's order.
   package let modules: [LinearModule]
   /// The tensors of the model that are trained in full, in its order.
@@ -49,7 +54,14 @@ package struct AdapterLayout: Sendable {
   /// The number of trained values.
   package let count: Int
 
-  package init(method: AdapterMethod, rank: Int, modules: [LinearModule], trained: [TrainedTensor] = []) {
+  /// - Parameters:
+  ///   - modules: those that the configuration selects.
+  ///   - trained: the tensors of the model that it chooses.
+  package init(
+    _ configuration: AdapterConfiguration, modules: [LinearModule], trained: [TrainedTensor] = []
+  ) throws(Failure) {
+    (method, rank) = (configuration.method, configuration.rank)
+    (ranks, scalings) = try configuration.ranks(of: modules)
     var entries: [Entry] = []
     var offset = 0
     func append(_ name: String, _ parameter: AdapterParameter, _ shape: [Int]) {
@@ -57,15 +69,13 @@ package struct AdapterLayout: Sendable {
       entries.append(entry)
       offset += entry.count
     }
-    for module in modules {
+    for (module, rank) in zip(modules, ranks) {
       for (parameter, shape) in Self.parameters(of: module, method: method, rank: rank) {
         append("\(module.name).\(parameter.rawValue)", parameter, shape)
       }
     }
     for tensor in trained { append(tensor.fileName, .own, tensor.shape) }
     self.trained = trained
-    self.method = method
-    self.rank = rank
     self.modules = modules
     self.entries = entries
     count = offset
@@ -85,6 +95,9 @@ package struct AdapterLayout: Sendable {
 
   /// The entries of `trained`.
   var trainedEntries: ArraySlice<Entry> { entries.suffix(trained.count) }
+
+  /// The number of values of the tensors that are trained in full.
+  package var trainedCount: Int { trainedEntries.reduce(0) { $0 + $1.count } }
 
   /// The entry of a module's parameter, which the method must have.
   package func entry(module: Int, parameter: AdapterParameter) -> Entry {

@@ -30,13 +30,14 @@ extension AdapterConfiguration {
     let pattern = try Self.strings(root, "layers_pattern")
     let saved = try Self.strings(root, "modules_to_save")
     let bias = try Self.bias(root, method: method)
+    let ranks = try ModulePattern.read(root, "rank_pattern"), alphas = try ModulePattern.read(root, "alpha_pattern")
     do throws(Failure) {
       try self.init(
         method: method, rank: rank, alpha: alpha, dropout: dropout,
         targetModules: TargetModules(peft: targets),
         layersToTransform: layers, layersPattern: pattern, projectionPRNGKey: key,
         sparsity: isVerySparse ? .verySparse : isSparse ? .sparse : .dense, useRSLoRA: useRSLoRA,
-        bias: bias, modulesToSave: saved)
+        bias: bias, modulesToSave: saved, rankPattern: ranks, alphaPattern: alphas)
     } catch {
       throw error.kind == .usage ? root.failure(error.message) : error
     }
@@ -83,7 +84,7 @@ extension AdapterConfiguration {
     .randlora: [
       "randlora_alpha", "randlora_dropout", "projection_prng_key", "sparse", "very_sparse", "save_projection",
     ],
-    .lora: ["lora_alpha", "lora_dropout", "use_rslora"],
+    .lora: ["lora_alpha", "lora_dropout", "use_rslora", "rank_pattern", "alpha_pattern"],
   ]
 
   /// Fields of both methods that are read, or that change nothing about an adapter that exists.
@@ -163,12 +164,12 @@ extension AdapterConfiguration {
 
   private var loraFields: JSONObject {
     [
-      "alora_invocation_tokens": nil, "alpha_pattern": [:], "arrow_config": nil, "corda_config": nil,
+      "alora_invocation_tokens": nil, "alpha_pattern": ModulePattern.json(alphaPattern), "arrow_config": nil, "corda_config": nil,
       "ensure_weight_tying": false, "eva_config": nil, "exclude_modules": nil, "init_lora_weights": true,
       "kasa_config": nil, "layer_replication": nil, "loftq_config": [:], "lora_alpha": .number(alpha),
       "lora_bias": false, "lora_dropout": .number(dropout), "lora_ga_config": nil, "megatron_config": nil,
       "megatron_core": "megatron.core", "monteclora_config": nil, "qalora_group_size": 16,
-      "rank_pattern": [:],
+      "rank_pattern": ModulePattern.json(rankPattern),
       "target_parameters": nil, "trainable_token_indices": nil, "use_bdlora": nil, "use_dora": false,
       "use_qalora": false, "use_rslora": .bool(useRSLoRA), "velora_config": nil,
     ]

@@ -31,8 +31,9 @@ extension Adapter {
     let trained = try Self.fitting(path) { () throws(Failure) in
       try configuration.trainedTensors(from: tensors, adapted: chosen)
     }
-    let layout = AdapterLayout(
-      method: configuration.method, rank: configuration.rank, modules: chosen, trained: trained)
+    let layout = try Self.fitting(path) { () throws(Failure) in
+      try AdapterLayout(configuration, modules: chosen, trained: trained)
+    }
     let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
     var known = Set<ByteString>()
     // Before any memory is taken for shapes that a damaged configuration asks for.

@@ -47,7 +47,7 @@ extension UpdatePlan {
       let (out, `in`) = (module.outFeatures, module.inFeatures)
       let dropped = hasDropout ? 2 * tokens * `in` : 0
       guard layout.method == .randlora else {
-        scratch = max(scratch, dropped + 2 * tokens * layout.rank)
+        scratch = max(scratch, dropped + 2 * tokens * layout.ranks[index])
         continue
       }
       let inner = layout.basesCount(module: index) * layout.rank

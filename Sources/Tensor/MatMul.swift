@@ -16,6 +16,9 @@ package enum MatMul {
   /// Keeps OpenBLAS to the calling thread; evaluated once, before the first product.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
 
+  /// For those who call LAPACK, which calls BLAS.
+  static func keepSingleThreaded() { _ = singleThreaded }
+
   /// `c = alpha · a · b + beta · c`
   /// - Parameters:
   ///   - a: (M, L)

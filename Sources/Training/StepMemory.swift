@@ -33,7 +33,9 @@ struct StepMemory {
       of: adapter.layout, tokens: tokens, hasDropout: adapter.configuration.dropout > 0)
     let modules = configuration.linearModules
     let names = Set(adapter.layout.modules.map(\.name))
-    let lowest = modules.firstIndex { names.contains($0.name) } ?? modules.count
+    // Tensors trained in full may lie anywhere: everything has a backward pass then.
+    let lowest =
+      adapter.layout.trained.isEmpty ? modules.firstIndex { names.contains($0.name) } ?? modules.count : 0
     savedLayers = configuration.layerCount - lowest * configuration.layerCount / max(1, modules.count)
   }
 
@@ -44,6 +46,7 @@ struct StepMemory {
     let again = max(0, (layers > 0 ? layerActivations : 0) - saved * layerActivations)
     return [
       MemoryPlan.Part(name: "adapter, gradients, moments", bytes: 5 * 4 * adapter.layout.count),
+      MemoryPlan.Part(name: "copies of what is trained in full", bytes: 2 * 4 * adapter.layout.trainedCount),
       MemoryPlan.Part(name: "random bases", bytes: adapter.bases.map { 4 * ($0.a.count + $0.b.count) } ?? 0),
       MemoryPlan.Part(name: "updates of layers", bytes: updates.held),
       MemoryPlan.Part(name: "activations", bytes: activations + again),

@@ -47,7 +47,7 @@ struct PrepareDataBenchmark: ParsableCommand {
     }
     report(
       alone, whole, bytes: texts.reduce(0) { $0 + $1.text.utf8.count }, rows: texts.count,
-      tokens: tokens, peak: memory.finish())
+      tokens: tokens, peak: memory.finish().private)
   }
 
   private struct Text {

@@ -22,6 +22,7 @@ struct StepBenchmark: ParsableCommand {
   @Option(help: "The adapter's rank.") var rank = 32
   @Option(help: "The adapter's dropout.") var dropout = 0.0
   @Option(help: "Names with commas between them, or all-linear.") var targetModules = "k_proj,v_proj"
+  @Option(help: "Modules to train in full too, with commas between them.") var modulesToSave = ""
   @Option(help: "Tokens a row.") var cutoffLen = 512
   @Option(help: "A file with one row length a line, to measure rows of real data.") var lengths: String?
   @Option(help: "Rows a micro-batch.") var batchSize = 1
@@ -47,7 +48,8 @@ struct StepBenchmark: ParsableCommand {
     let window = batchSize * gradientAccumulationSteps
     let rowLengths = try self.rowLengths(count: window * (steps + 1))
     let adapter = try Adapter(
-      configuration: adapterConfiguration(), modules: model.configuration.adaptableModules, seed: 0)
+      configuration: adapterConfiguration(), modules: model.configuration.adaptableModules,
+      tensors: model.configuration.trainableTensors, weights: model.weights(), seed: 0)
     let watch = PeakMemory()
     let decoder = try DecoderModel(model.configuration, weights: model.weights())
     let rows = try model.rows(lengths: rowLengths)
@@ -72,11 +74,12 @@ struct StepBenchmark: ParsableCommand {
     let timed = Array(rowLengths.dropFirst(window))
     let cost = StepCost(
       model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed)
+    let peak = watch.finish()
     report(
       StepResult(
         cost: cost, seconds: seconds, operations: operations, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
         sgemm: MultiplicationRate(before, MultiplicationRate()),
-        plan: plan, peakPrivateBytes: watch.finish(), peakResidentBytes: PeakMemory.resident))
+        plan: plan, peakPrivateBytes: peak.private, peakResidentBytes: peak.resident))
   }
 
   private func scheme() throws(Failure) -> QuantizationScheme? {
@@ -101,7 +104,8 @@ struct StepBenchmark: ParsableCommand {
     try AdapterConfiguration(
       method: useLora ? .lora : .randlora, rank: rank, alpha: Double(rank) * (useLora ? 2 : 20), dropout: dropout,
       targetModules: TargetModules(argument: targetModules),
-      sparsity: verySparse ? .verySparse : sparse ? .sparse : .dense)
+      sparsity: verySparse ? .verySparse : sparse ? .sparse : .dense,
+      modulesToSave: modulesToSave.split(separator: ",").map(String.init))
   }
 
   private var recipe: TrainingRecipe {
@@ -116,7 +120,8 @@ struct StepBenchmark: ParsableCommand {
     var settings: JSONObject = [
       "shape": .string(shape.rawValue), "method": .string(useLora ? "lora" : "randlora"),
       "sparsity": .string(verySparse ? "very_sparse" : sparse ? "sparse" : "dense"), "rank": .integer(rank),
-      "dropout": .number(dropout), "target_modules": .string(targetModules), "cutoff_len": .integer(cutoffLen),
+      "dropout": .number(dropout), "target_modules": .string(targetModules), "modules_to_save": .string(modulesToSave),
+      "cutoff_len": .integer(cutoffLen),
       "batch_size": .integer(batchSize), "gradient_accumulation_steps": .integer(gradientAccumulationSteps),
       "dtype": .string(dtype), "quantize": quantize.map { .string($0) } ?? .null, "threads": .integer(Parallel.threads),
     ]

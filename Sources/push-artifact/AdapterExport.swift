@@ -43,6 +43,7 @@ struct AdapterExport {
       "base": .string(base.digest.hex), "checkpoint": .string(checkpoint.digest.hex),
       "step": .integer(step), "method": .string(adapter.configuration.method.rawValue),
       "trainable_parameters": .integer(adapter.layout.count), "save_projection": .bool(savesProjection),
+      "conversion": nil,
     ]
     return try writer.publish(section: section, run: record)
   }

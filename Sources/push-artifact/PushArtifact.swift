@@ -7,7 +7,7 @@ import StageSupport
 
 @main struct PushArtifact: StageCommand {
   static let stage = StageDescription(
-    name: "push-artifact", revision: 1,
+    name: "push-artifact", revision: 2,
     inputs: [
       .required("artifact", .base, .dataset, .checkpoint, .adapter, .evaluation, .model),
       .optional("base", .base),

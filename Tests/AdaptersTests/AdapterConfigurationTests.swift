@@ -103,8 +103,7 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
 
 @Test func refusesUnsupportedFeaturesByTheFieldsName() throws {
   let features: [(String, JSON)] = [
-    ("use_dora", true), ("rank_pattern", ["k_proj": 8]),
-    ("alpha_pattern", ["k_proj": 8]), ("fan_in_fan_out", true), ("layer_replication", [[0, 1]]),
+    ("use_dora", true), ("fan_in_fan_out", true), ("layer_replication", [[0, 1]]),
     ("lora_bias", true),
     ("exclude_modules", "lm_head"), ("target_parameters", ["x"]), ("trainable_token_indices", [1]),
     ("init_lora_weights", "pissa"), ("task_type", "SEQ_CLS"), ("a_new_feature", true), ("use_qalora", true),
@@ -116,6 +115,25 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
   #expect(
     try message("randlora-dense", "use_rslora", true).contains(
       "/use_rslora: 'use_rslora' with the value true"))
+}
+
+@Test func patternsGiveModulesOtherRanksAndAlphas() throws {
+  var fields = try object("lora/adapter_init/adapter_config.json")
+  fields["rank_pattern"] = ["layers.0.self_attn.k_proj": 3, "k_proj": 5]
+  fields["alpha_pattern"] = ["(k|v)_proj": 6]
+  let document = try JSONDocument(JSON.object(fields).text(), source: "adapter_config.json")
+  let configuration = try AdapterConfiguration(peft: document.cursor)
+  let chosen = try configuration.select(from: modules("lora"))
+  let layout = try AdapterLayout(configuration, modules: chosen)
+  for (module, rank) in zip(chosen, layout.ranks) {
+    let isKey = module.name.hasSuffix("k_proj")
+    #expect(rank == (module.name.hasSuffix("layers.0.self_attn.k_proj") ? 3 : isKey ? 5 : configuration.rank), "\(module.name)")
+  }
+  #expect(layout.ranks.contains(3) && layout.ranks.contains(5))
+  #expect(try message("lora", "rank_pattern", ["k_proj": 0]).contains("the rank 0.0 of 'k_proj' is out of range"))
+  #expect(try message("lora", "alpha_pattern", ["k_proj": -1]).contains("alpha_pattern: -1.0 of 'k_proj' is not"))
+  #expect(try message("lora", "rank_pattern", 3).contains("/rank_pattern"))
+  #expect(try message("randlora-dense", "rank_pattern", ["k_proj": 8]).contains("/rank_pattern: 'rank_pattern' with the value"))
 }
 
 @Test func ignoresWhatChangesNothing() throws {
@@ -140,9 +158,7 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
       do throws(Failure) {
         let bytes = mutated(original, using: &generator)
         let configuration = try AdapterConfiguration(peft: try JSONDocument(bytes, source: "x").cursor)
-        _ = AdapterLayout(
-          method: configuration.method, rank: configuration.rank,
-          modules: try configuration.select(from: model))
+        _ = try AdapterLayout(configuration, modules: try configuration.select(from: model))
       } catch {
         #expect(error.kind == .badData || error.kind == .usage)
       }

@@ -177,7 +177,8 @@ private let layer = "base_model.model.model.layers.0.self_attn.k_proj."
   let one = try Adapter(directory: fixture("lora/adapter_trained"), modules: try modules("lora")).layout
   let other = try Adapter(directory: fixture("randlora-dense/adapter_trained"), modules: try modules("lora"))
     .layout
-  let half = AdapterLayout(method: .lora, rank: one.rank, modules: [one.modules[0]])
+  let half = try AdapterLayout(
+    configuration(file: fixture("lora/adapter_trained/adapter_config.json")), modules: [one.modules[0]])
   let directory = try TemporaryDirectory()
   let path = "\(directory.path)/\(AdapterMoments.file)"
   try AdapterMoments(layout: one).write(to: path, layout: one)

@@ -84,8 +84,12 @@ enum Sample {
       "recipe": ["learning_rate": 0.001], "seed": 0, "loss": 1.25, "learning_rate": 0.001,
     ],
     .adapter: [
-      "base_model_id": nil, "base": digest, "checkpoint": digest, "step": 3, "method": "randlora",
+      "base_model_id": nil, "base": digest, "checkpoint": digest, "step": 3, "method": "lora",
       "trainable_parameters": 640, "save_projection": true,
+      "conversion": [
+        "adapters": [["checkpoint": digest, "weight": 1]],
+        "layers": [["module": "model.layers.0.self_attn.q_proj", "rank": 2, "relative_error": 0.125]],
+      ],
     ],
     .evaluation: [
       "base": digest, "dataset": digest, "checkpoint": digest, "step": 3, "method": "lora",

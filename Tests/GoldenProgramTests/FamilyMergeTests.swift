@@ -20,6 +20,12 @@ import Testing
     let adapted = try logits(base: "base", ["--checkpoint", "adapter"], in: sandbox)
     let expected = try kept(golden.logits(kind), rows: golden.rows())
     #expect(difference(adapted, expected) < 2e-5)
+    // As LoRA of full rank it gives the same, read from the files that PEFT reads.
+    let conversion = ["--base", "base", "--checkpoint", "adapter", "--energy", "1", "--output", "lora-form"]
+    try sandbox.succeed("convert-to-lora", conversion)
+    try sandbox.succeed("init-adapter", ["--base", "base", "--from-adapter", "lora-form", "--output", "lora-adapter"])
+    let asLoRA = try logits(base: "base", ["--checkpoint", "lora-adapter"], as: "evaluation-lora", in: sandbox)
+    #expect(difference(asLoRA, adapted) < 1e-5)
     try sandbox.succeed("merge", ["--base", "base", "--checkpoint", "adapter", "--output", "merged"])
     try sandbox.succeed("import-base", ["--base-model", "merged", "--output", "merged-base"])
     #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
@@ -50,8 +56,8 @@ import Testing
     #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
   }
 
-  private func logits(base: String, _ more: [String], in sandbox: Sandbox) throws -> Tensor {
-    let output = "evaluation-\(base)"
+  private func logits(base: String, _ more: [String], as name: String? = nil, in sandbox: Sandbox) throws -> Tensor {
+    let output = name ?? "evaluation-\(base)"
     try sandbox.succeed(
       "evaluate",
       ["--base", base, "--dataset", "dataset", "--split", "train", "--save-logits", "--output", output] + more)

@@ -5,7 +5,7 @@ import Testing
 
 private let stages = [
   "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge",
-  "push-artifact",
+  "convert-to-lora", "push-artifact",
 ]
 
 @Test(arguments: stages)

@@ -24,9 +24,9 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "d1162f4e5bad641e6712174974660381dbedab8d1eddfc7eb5e1baeec5aedeb3"
   ),
   (
-    "push-artifact", 1,
+    "push-artifact", 2,
     ["--artifact", "init-adapter", "--base", "import-base", "--to", "dir:peft"],
-    "bc0e892d0d521cb98bed1bc06e709edb84d6e3f2ba3b3d0dd33bd86429f6aff6"
+    "0ecde293f8a33c267f4530df135c937ca0d423d1e8d46a26af6463ade78d735f"
   ),
 ]
 

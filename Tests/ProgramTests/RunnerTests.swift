@@ -146,7 +146,8 @@ import Testing
 }
 
 @Test(arguments: [
-  "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "push-artifact",
+  "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "merge", "convert-to-lora",
+  "push-artifact",
 ])
 func `what a program says of itself fits the schema`(_ program: String) throws {
   let sandbox = try Sandbox()

@@ -37,6 +37,27 @@ private func bytes(_ name: String, of plan: MemoryPlan) -> Int { plan.parts.firs
   #expect(all.total == all.mapped + all.privateBytes)
 }
 
+@Test func `the plan counts the copies of what is trained in full, and a backward pass through every layer`() throws {
+  let golden = PEFTCase("randlora-some-layers"), model = try golden.model(), weights = try WeightFiles(directory: golden.path("model"))
+  func need(_ saved: [String]) throws -> StepMemory {
+    let own = try golden.adapter("adapter_init").configuration
+    let configuration = try AdapterConfiguration(
+      method: own.method, rank: own.rank, alpha: own.alpha, dropout: own.dropout, targetModules: own.targetModules,
+      layersToTransform: own.layersToTransform, modulesToSave: saved)
+    let adapter = try Adapter(
+      configuration: configuration, modules: model.configuration.adaptableModules,
+      tensors: model.configuration.trainableTensors, weights: weights, seed: 0)
+    return StepMemory(model: model, adapter: adapter, tokens: 9, stepTokens: 9, threads: 1)
+  }
+  func copies(_ need: StepMemory) -> Int? {
+    need.parts(recomputing: 0).first { $0.name == "copies of what is trained in full" }?.bytes
+  }
+  let without = try need([]), with = try need(["embed_tokens", "norm"])
+  let norms = 2 * model.configuration.layerCount + 1, D = model.configuration.width
+  #expect(copies(without) == 0 && copies(with) == 8 * D * (model.configuration.vocabularySize + norms))
+  #expect(without.savedLayers == 2 && with.savedLayers == 3)
+}
+
 @Test func `a smaller limit keeps fewer activations, until nothing fits`() throws {
   let free = try plan("randlora-wide")
   #expect(free.recomputedLayers == 0)

@@ -6,6 +6,8 @@ needs: pip install torch transformers peft     and the built programs (swift bui
 
 PROGRAMS is the folder of the executables (default: .build/release). A small random Llama is made here. Then
   out:  every kind of adapter is trained here, exported with and without its bases, loaded by PEFT;
+  lora: the RandLoRA adapters that were trained here, converted to LoRA at full rank and at 70 % of their energy, alone and
+        added up with weights, loaded by PEFT;
   in:   every kind of adapter is written by PEFT, with bases under each layer, without bases, with bases of its
         own, and read here;
 and the logits of both sides are compared on the same rows: the largest difference over the largest logit.
@@ -121,6 +123,27 @@ def to_peft(programs, base, rows):
             programs.compare(f"{kind}, written here {bases}, read by PEFT", ours, reference_logits(model, rows))
 
 
+def lora_to_peft(programs, base, rows):
+    def convert(name, *flags):
+        programs.run("convert-to-lora", "--base", programs.work / "base", *flags, "--output", programs.work / name)
+        programs.run("init-adapter", "--base", programs.work / "base", "--from-adapter", programs.work / name,
+                     "--output", programs.work / f"read-{name}")
+        model = PeftModel.from_pretrained(copy.deepcopy(base), programs.work / name).eval()
+        return reference_logits(model, rows), programs.logits(f"read-{name}")
+
+    for kind in ["dense", "sparse", "very-sparse"]:
+        theirs, _ = convert(f"full-{kind}", "--checkpoint", programs.work / f"trained-{kind}", "--energy", 1)
+        programs.compare(f"{kind}, as LoRA of full rank, read by PEFT", programs.logits(f"trained-{kind}"), theirs)
+        theirs, ours = convert(f"part-{kind}", "--checkpoint", programs.work / f"trained-{kind}", "--energy", 0.7)
+        ranks = json.loads((programs.work / f"part-{kind}" / "adapter_config.json").read_text())["rank_pattern"]
+        programs.compare(f"{kind}, as LoRA of {len(ranks)} other ranks, read by PEFT", ours, theirs)
+    both = [flag for kind in ["dense", "rslora"] for flag in ("--checkpoint", programs.work / f"trained-{kind}")]
+    theirs, _ = convert("sum", *both, "--weights", "0.5,-1", "--rank", 100)
+    programs.run("merge", "--base", programs.work / "base", *both, "--weights", "0.5,-1", "--output", programs.work / "merged-sum")
+    merged = LlamaForCausalLM.from_pretrained(programs.work / "merged-sum").eval()
+    programs.compare("dense and rslora added up, merged and as LoRA", reference_logits(merged, rows), theirs)
+
+
 def from_peft(programs, base, rows):
     for kind, (_, settings) in KINDS.items():
         forms = ["as saved"] if "lora" in kind else ["bases under each layer", "without bases", "bases of its own"]
@@ -160,6 +183,7 @@ def main():
         programs.make_inputs([torch.randint(3, 96, (length,)).tolist() for length in range(8, 24)])
         rows = validation_rows(work / "dataset")
         to_peft(programs, base, rows)
+        lora_to_peft(programs, base, rows)
         from_peft(programs, base, rows)
     print(f"largest difference {max(programs.results):.2e} of {len(programs.results)}, allowed {TOLERANCE:.0e}")
     sys.exit(max(programs.results) > TOLERANCE)
