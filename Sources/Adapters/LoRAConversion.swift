@@ -10,14 +10,14 @@ package enum LoRATruncation: Sendable {
   case energy(Double)
 
   /// The rank for a layer with these singular values; at least 1.
-  func rank(of values: [Float]) -> Int {
+  func rank(of values: [Double]) -> Int {
     switch self {
     case .rank(let rank): return min(rank, values.count)
     case .energy(let share):
-      let total = values.reduce(0) { $0 + Double($1) * Double($1) }
+      let total = values.reduce(0) { $0 + $1 * $1 }
       var kept = 0.0
       for (index, value) in values.enumerated() {
-        kept += Double(value) * Double(value)
+        kept += value * value
         if kept >= share * total { return index + 1 }
       }
       return values.count
@@ -81,21 +81,21 @@ package struct LoRAConversion {
       configuration: configuration, layout: layout, bases: nil, basesOrigin: .absent, parameters: parameters)
   }
 
-  private static func error(_ values: [Float], rank: Int) -> Double {
-    func square(_ part: ArraySlice<Float>) -> Double { part.reduce(0) { $0 + Double($1) * Double($1) } }
+  private static func error(_ values: [Double], rank: Int) -> Double {
+    func square(_ part: ArraySlice<Double>) -> Double { part.reduce(0) { $0 + $1 * $1 } }
     let all = square(values[...])
     return all == 0 ? 0 : (square(values[rank...]) / all).squareRoot()
   }
 
   /// LoRA's A (rank, in) and B (out, rank), the singular values' roots on either side.
   private static func factors(_ decomposed: SingularValues, rank: Int) -> (a: Tensor, b: Tensor) {
-    let (out, `in`, k) = (decomposed.left.shape[0], decomposed.right.shape[1], decomposed.values.count)
-    let a = decomposed.right.slice(0..<rank * `in`, shape: [rank, `in`])
-    let b = Tensor(out, rank)
+    let k = decomposed.values.count
+    let out = decomposed.left.count / k, `in` = decomposed.right.count / k
+    let a = Tensor(rank, `in`), b = Tensor(out, rank)
     for index in 0..<rank {
       let root = decomposed.values[index].squareRoot()
-      for column in 0..<`in` { a[index * `in` + column] *= root }
-      for row in 0..<out { b[row * rank + index] = decomposed.left[row * k + index] * root }
+      for column in 0..<`in` { a[index * `in` + column] = Float(decomposed.right[index * `in` + column] * root) }
+      for row in 0..<out { b[row * rank + index] = Float(decomposed.left[row * k + index] * root) }
     }
     return (a, b)
   }

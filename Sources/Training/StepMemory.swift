@@ -19,7 +19,7 @@ struct StepMemory {
 
   /// What the program, the BLAS and the allocator take besides, and for each thread: measured on a model of a few
   /// kilobytes.
-  private static let runtime = 12_000_000, runtimePerThread = 2_000_000
+  private static let runtime = 15_000_000, runtimePerThread = 1_000_000
 
   init(model: DecoderModel, adapter: Adapter, tokens: Int, stepTokens: Int, threads: Int) {
     configuration = model.configuration

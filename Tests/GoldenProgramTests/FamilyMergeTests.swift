@@ -25,7 +25,7 @@ import Testing
     try sandbox.succeed("convert-to-lora", conversion)
     try sandbox.succeed("init-adapter", ["--base", "base", "--from-adapter", "lora-form", "--output", "lora-adapter"])
     let asLoRA = try logits(base: "base", ["--checkpoint", "lora-adapter"], as: "evaluation-lora", in: sandbox)
-    #expect(difference(asLoRA, adapted) < 1e-5)
+    #expect(difference(asLoRA, adapted) < 2e-5)
     try sandbox.succeed("merge", ["--base", "base", "--checkpoint", "adapter", "--output", "merged"])
     try sandbox.succeed("import-base", ["--base-model", "merged", "--output", "merged-base"])
     #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
