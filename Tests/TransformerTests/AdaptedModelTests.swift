@@ -44,40 +44,11 @@ extension PEFTCase {
     }
   }
 
-  /// The gradient of every adapter parameter, with dropout and without, in both forms, against central differences.
   @Test(arguments: ["randlora-wide", "lora-wide", "randlora-sparse", "randlora-ragged-rank", "randlora-qwen3", "randlora-phi3"], [1, 1_000_000])
   func gradientsAgreeWithFiniteDifferences(name: String, tokens: Int) throws {
     let golden = PEFTCase(name)
-    let adapter = try golden.adapter("adapter_trained"), model = try golden.model(), batch = try golden.batch(1)
-    for (dropout, active) in [
-      (nil, ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)),
-      (nil, model.activate(adapter, tokens: tokens, training: true)),  // folds ΔW
-      (
-        Dropout(probability: 0.2, seed: 3, step: 5),
-        ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)
-      ),
-    ] {
-      func loss() -> Double {
-        active.refresh()
-        let nll = model.lossAndGradient(batch, adapter: active, scale: 1, dropout: dropout)
-        return nll.reduce(0) { $0 + Double($1) }
-      }
-      _ = loss()
-      let gradient = try #require(active.finishGradient()).duplicate()
-      let scale = Double(gradient.array.map(abs).max() ?? 0)
-      var generator = SplitMix64(seed: 11)
-      for entry in adapter.layout.entries {
-        let index = entry.offset + generator.next(below: entry.count)
-        let original = adapter.parameters[index], step: Float = 2e-3 * max(0.05, abs(original))
-        adapter.parameters[index] = original + step
-        let above = loss()
-        adapter.parameters[index] = original - step
-        let below = loss()
-        adapter.parameters[index] = original
-        let numeric = (above - below) / (2 * Double(step))
-        #expect(abs(numeric - Double(gradient[index])) < 2e-2 * scale, "\(entry.name)[\(index - entry.offset)]")
-      }
-    }
+    try checkGradients(
+      of: golden.adapter("adapter_trained"), golden.model(), golden.batch(1), tokens: tokens)
   }
 
   @Test(arguments: ["randlora-wide", "lora-wide", "randlora-some-layers", "randlora-nf4"], [0, 0.2])
@@ -120,5 +91,39 @@ extension PEFTCase {
     #expect(stopped == Array(free.prefix(free.firstIndex(of: free[2]) ?? 0)))
     let long = [Int32](repeating: 7, count: 250)
     #expect(try model.generate([long], maxNewTokens: 50, stopTokens: [], adapter: nil)[0].count == 7)
+  }
+}
+
+/// Compares the gradient of every adapter parameter, with dropout and without, in both forms, with central differences.
+/// - Parameter tokens: that share one set of parameters; many of them form ΔW.
+func checkGradients(of adapter: Adapter, _ model: DecoderModel, _ batch: MicroBatch, tokens: Int) throws {
+  for (dropout, active) in [
+    (nil, ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)),
+    (nil, model.activate(adapter, tokens: tokens, training: true)),  // folds ΔW
+    (
+      Dropout(probability: 0.2, seed: 3, step: 5),
+      ActiveAdapter(adapter, plan: UpdatePlan(tokens: tokens), training: true)
+    ),
+  ] {
+    func loss() -> Double {
+      active.refresh()
+      let nll = model.lossAndGradient(batch, adapter: active, scale: 1, dropout: dropout)
+      return nll.reduce(0) { $0 + Double($1) }
+    }
+    _ = loss()
+    let gradient = try #require(active.finishGradient()).duplicate()
+    let scale = Double(gradient.array.map(abs).max() ?? 0)
+    var generator = SplitMix64(seed: 11)
+    for entry in adapter.layout.entries {
+      let index = entry.offset + generator.next(below: entry.count)
+      let original = adapter.parameters[index], step: Float = 2e-3 * max(0.05, abs(original))
+      adapter.parameters[index] = original + step
+      let above = loss()
+      adapter.parameters[index] = original - step
+      let below = loss()
+      adapter.parameters[index] = original
+      let numeric = (above - below) / (2 * Double(step))
+      #expect(abs(numeric - Double(gradient[index])) < 2e-2 * scale, "\(entry.name)[\(index - entry.offset)]")
+    }
   }
 }

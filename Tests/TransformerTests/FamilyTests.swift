@@ -40,6 +40,20 @@ extension FamilyCase {
     }
   }
 
+  /// Dropout in front of the output head, tied or not, with and without a soft cap behind it.
+  @Test(arguments: ["qwen2-head", "gemma2-head"], FamilyCase.adapters)
+  func gradientsOfAnAdaptedHeadAgreeWithFiniteDifferences(name: String, kind: String) throws {
+    let golden = FamilyCase(name), adapter = try golden.adapter(kind), batch = try golden.batch()
+    for tokens in [1, 1_000_000] { try checkGradients(of: adapter, golden.model(), batch, tokens: tokens) }
+    guard adapter.layout.modules.contains(where: \.isOutputHead) else { return }
+    let active = ActiveAdapter(adapter, plan: UpdatePlan(tokens: 1), training: true), model = try golden.model()
+    func loss(_ dropout: Dropout?) -> [Float] {
+      model.lossAndGradient(batch, adapter: active, scale: 1, dropout: dropout)
+    }
+    let dropped = loss(Dropout(probability: 0.2, seed: 3, step: 5))
+    #expect(dropped != loss(nil) && dropped == loss(Dropout(probability: 0.2, seed: 3, step: 5)))
+  }
+
   /// Token by token, over windows and over the lengths at which rotations change.
   @Test(arguments: FamilyCase.all) func cachedLogitsEqualThoseWithoutACache(golden: FamilyCase) throws {
     let model = try golden.model(), row = try #require(golden.rows().last)
