@@ -24,10 +24,10 @@ struct Basis: Sendable {
     sparseTransposed = isWorthwhile && training ? SparseMatrix(dense.transposed) : nil
   }
 
-  /// `d = alpha · B · scaled + beta · d`, with scaled (k, mn) and d (mx, mn).
-  func multiply(_ scaled: Matrix, into d: Matrix, alpha: Float, beta: Float) {
-    guard let sparse else { return MatMul.multiply(dense, scaled, into: d, alpha: alpha, beta: beta) }
-    sparse.multiply(scaled, into: d, alpha: alpha, beta: beta)
+  /// `d = alpha · B · scaled`, added to `d` or in its place, with scaled (k, mn) and d (mx, mn).
+  func multiply(_ scaled: Matrix, into d: Matrix, alpha: Float, adding: Bool) {
+    guard let sparse else { return MatMul.multiply(dense, scaled, into: d, alpha: alpha, adding: adding) }
+    sparse.multiply(scaled, into: d, alpha: alpha, adding: adding)
   }
 
   /// `dScaled = alpha · Bᵀ · dD`, with dD (mx, mn) and dScaled (k, mn).

@@ -97,12 +97,12 @@ struct DeltaWeight: Sendable {
     if let gradient {
       MatMul.multiply(
         Matrix(dY, rows: T, columns: w.rows).transposed, Matrix(dropped?.kept(x) ?? x, rows: T, columns: w.columns),
-        into: Matrix(gradient), beta: 1)
+        into: Matrix(gradient), adding: true)
     }
     guard let dX else { return }
     if frozen != nil {
       MatMul.multiply(
-        Matrix(dY, rows: T, columns: w.rows), w, into: Matrix(dX, rows: T, columns: w.columns), beta: 1)
+        Matrix(dY, rows: T, columns: w.rows), w, into: Matrix(dX, rows: T, columns: w.columns), adding: true)
     } else {
       layer.backward(dY, plus: Weight.Delta(weight, factor: dropped?.scale ?? 1), into: dX, tokens: T)
       dropped?.subtractGradient(dY, times: weight, from: dX)
@@ -129,19 +129,19 @@ struct TwoFactors: Sendable {
   func forward(_ x: Tensor, into y: Tensor, tokens T: Int) {
     let u = inner(Matrix(x, rows: T, columns: first.columns))
     MatMul.multiply(
-      u, second.transposed, into: Matrix(y, rows: T, columns: second.rows), alpha: scaling, beta: 1)
+      u, second.transposed, into: Matrix(y, rows: T, columns: second.rows), alpha: scaling, adding: true)
   }
 
   func backward(dY: Tensor, x: Tensor, into dX: Tensor?, tokens T: Int) {
     let x = Matrix(x, rows: T, columns: first.columns)
     let dY = Matrix(dY, rows: T, columns: second.rows)
     if let secondGradient {
-      MatMul.multiply(dY.transposed, inner(x), into: secondGradient, alpha: scaling, beta: 1)
+      MatMul.multiply(dY.transposed, inner(x), into: secondGradient, alpha: scaling, adding: true)
     }
     guard firstGradient != nil || dX != nil else { return }
     let dU = Matrix(Tensor(T, second.columns))
     MatMul.multiply(dY, second, into: dU, alpha: scaling)
-    if let firstGradient { MatMul.multiply(dU.transposed, x, into: firstGradient, beta: 1) }
-    if let dX { MatMul.multiply(dU, first, into: Matrix(dX, rows: T, columns: first.columns), beta: 1) }
+    if let firstGradient { MatMul.multiply(dU.transposed, x, into: firstGradient, adding: true) }
+    if let dX { MatMul.multiply(dU, first, into: Matrix(dX, rows: T, columns: first.columns), adding: true) }
   }
 }

@@ -68,7 +68,7 @@ struct RandLoRAUpdate: Sendable {
       delta.frozen?.widen(into: delta.weight)
       b.multiply(
         Matrix(scaled), into: facesInput ? target : target.transposed, alpha: scaling,
-        beta: delta.frozen == nil ? 0 : 1)
+        adding: delta.frozen != nil)
       delta.gradient?.fill(with: 0)
     }
   }

@@ -45,7 +45,7 @@ KERNEL void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float 
     float inverse = 1.0f / sum;
     for (size_t j = from; j < from + n; j++) row[j] *= inverse;
     clear_outside(columns, from, from + n, row);
-    lse[i] = shift + logf(sum);
+    lse[i] = shift + (float)log(sum);
   }
 }
 

@@ -89,23 +89,21 @@ package struct Attention: Sendable {
   package func forward(_ q: Tensor, segments: [Segment], into out: Tensor, lse: Tensor) {
     let T = lse.count / heads
     precondition(q.count == T * heads * headDimension && out.count == q.count)
-    Parallel.forEach(segments.count * keyValueHeads) { index in
-      let segment = segments[index / keyValueHeads]
-      let group = index % keyValueHeads
-      for block in blocks(of: segment) {
-        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.queries.count * block.keys.count) { scratch in
-          guard let scores = scratch.baseAddress else { return }
-          for head in headsOf(group) {
-            unsafe cappedScores(block, segment, q: q, head: head, into: scores)
-            unsafe rl_masked_softmax(
-              block.queries.count, block.keys.count, block.keys.count, remainingScale, block.first, block.last, scores,
-              lse.pointer + head * T + block.queries.lowerBound)
-            unsafe MatMul.gemm(
-              rows: block.queries.count, columns: headDimension, inner: block.keys.count, alpha: 1,
-              a: scores, aStride: block.keys.count, aTransposed: false,
-              b: keyAddress(segment.values, segment, block, group), bStride: keyValueHeads * headDimension,
-              bTransposed: false, beta: 0, c: queryAddress(out, block, head), cStride: heads * headDimension)
-          }
+    // The last queries see most keys: they come first, so that no thread is left alone with them.
+    let pieces = segments.flatMap { segment in blocks(of: segment).reversed().map { (segment, $0) } }
+    Parallel.forEach(pieces.count * keyValueHeads) { index in
+      let (segment, block) = pieces[index / keyValueHeads], group = index % keyValueHeads
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.queries.count * block.keys.count) { scratch in
+        guard let scores = scratch.baseAddress else { return }
+        for head in headsOf(group) {
+          unsafe cappedScores(block, segment, q: q, head: head, into: scores)
+          unsafe rl_masked_softmax(
+            block.queries.count, block.keys.count, block.keys.count, remainingScale, block.first, block.last, scores,
+            lse.pointer + head * T + block.queries.lowerBound)
+          unsafe MatMul.gemm(
+            rows: block.queries.count, columns: headDimension, inner: block.keys.count,
+            MatrixMemory(scores, stride: block.keys.count), keyMemory(segment.values, segment, block, group),
+            into: queryMemory(out, block, head))
         }
       }
     }
@@ -121,19 +119,40 @@ package struct Attention: Sendable {
   ) {
     let T = lse.count / heads
     precondition(q.count == T * heads * headDimension && dOut.count == q.count && dQ.count == q.count)
-    Parallel.forEach(segments.count * keyValueHeads) { index in
-      let segment = segments[index / keyValueHeads]
+    let isShared = heads > keyValueHeads
+    let dKeys = isShared ? Tensor(shape: q.shape) : dK, dValues = isShared ? Tensor(shape: q.shape) : dV
+    Parallel.forEach(segments.count * heads) { index in
+      let segment = segments[index / heads]
       for block in blocks(of: segment) {
         let size = block.queries.count * block.keys.count
         let room = (softCap == nil ? 2 : 3) * size + block.queries.count
         unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
           guard let scores = scratch.baseAddress else { return }
-          for head in headsOf(index % keyValueHeads) {
-            unsafe backward(
-              block, segment, head: head, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dK, dV: dV,
-              scores: scores, dScores: scores + size, delta: scores + 2 * size,
-              capped: scores + 2 * size + block.queries.count)
-          }
+          unsafe backward(
+            block, segment, head: index % heads, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dKeys,
+            dV: dValues, scores: scores, dScores: scores + size, delta: scores + 2 * size,
+            capped: scores + 2 * size + block.queries.count)
+        }
+      }
+    }
+    if isShared {
+      sumHeads(dKeys, into: dK)
+      sumHeads(dValues, into: dV)
+    }
+  }
+
+  /// Adds what the query heads of each group found, in order.
+  /// - Parameters:
+  ///   - perHead: (T, H·d)
+  ///   - shared: (T, K·d)
+  private func sumHeads(_ perHead: Tensor, into shared: Tensor) {
+    Parallel.forEachRange(of: shared.count / (keyValueHeads * headDimension), by: 64) { tokens in
+      for token in tokens {
+        for head in 0..<heads {
+          let group = token * keyValueHeads + head / (heads / keyValueHeads)
+          unsafe rl_add(
+            headDimension, perHead.pointer + (token * heads + head) * headDimension,
+            shared.pointer + group * headDimension)
         }
       }
     }
@@ -146,34 +165,28 @@ package struct Attention: Sendable {
   ) {
     let d = headDimension, rows = block.queries.count, columns = block.keys.count
     let group = head / (heads / keyValueHeads)
-    let queryStride = heads * d, keyStride = keyValueHeads * d
-    let dOutBlock = unsafe queryAddress(dOut, block, head), outBlock = unsafe queryAddress(out, block, head)
-    for row in 0..<rows {
-      unsafe delta[row] = rl_dot(d, dOutBlock + row * queryStride, outBlock + row * queryStride)
-    }
+    let dOut = queryMemory(dOut, block, head), out = queryMemory(out, block, head)
+    for row in 0..<rows { unsafe delta[row] = rl_dot(d, dOut.address(row, 0), out.address(row, 0)) }
     unsafe cappedScores(block, segment, q: q, head: head, into: scores)
     if softCap != nil { unsafe capped.update(from: scores, count: rows * columns) }
     unsafe rl_masked_exp(
       rows, columns, columns, remainingScale, block.first, block.last, lse.pointer + head * T + block.queries.lowerBound,
       scores)
-    unsafe MatMul.gemm(  // dV += Pᵀ dO
-      rows: columns, columns: d, inner: rows, alpha: 1, a: scores, aStride: columns, aTransposed: true,
-      b: dOutBlock, bStride: queryStride, bTransposed: false, beta: 1,
-      c: keyAddress(dV, segment, block, group), cStride: keyStride)
-    unsafe MatMul.gemm(  // dP = dO Vᵀ
-      rows: rows, columns: columns, inner: d, alpha: 1, a: dOutBlock, aStride: queryStride, aTransposed: false,
-      b: keyAddress(segment.values, segment, block, group), bStride: keyStride, bTransposed: true, beta: 0,
-      c: dScores, cStride: columns)
+    let probabilities = unsafe MatrixMemory(scores, stride: columns), dS = unsafe MatrixMemory(dScores, stride: columns)
+    MatMul.gemm(  // dV += Pᵀ dO
+      rows: columns, columns: d, inner: rows, probabilities.transposed, dOut,
+      into: gradientMemory(dV, segment, block, head), adding: true)
+    MatMul.gemm(  // dP = dO Vᵀ
+      rows: rows, columns: columns, inner: d, dOut, keyMemory(segment.values, segment, block, group).transposed,
+      into: dS)
     unsafe rl_softmax_backward(rows, columns, columns, remainingScale, scores, delta, dScores)
     if let softCap { unsafe rl_soft_cap_backward(rows * columns, scale, softCap.cap, capped, dScores) }
-    unsafe MatMul.gemm(  // dQ = dS K
-      rows: rows, columns: d, inner: columns, alpha: 1, a: dScores, aStride: columns, aTransposed: false,
-      b: keyAddress(segment.keys, segment, block, group), bStride: keyStride, bTransposed: false, beta: 0,
-      c: queryAddress(dQ, block, head), cStride: queryStride)
-    unsafe MatMul.gemm(  // dK += dSᵀ Q
-      rows: columns, columns: d, inner: rows, alpha: 1, a: dScores, aStride: columns, aTransposed: true,
-      b: queryAddress(q, block, head), bStride: queryStride, bTransposed: false, beta: 1,
-      c: keyAddress(dK, segment, block, group), cStride: keyStride)
+    MatMul.gemm(  // dQ = dS K
+      rows: rows, columns: d, inner: columns, dS, keyMemory(segment.keys, segment, block, group),
+      into: queryMemory(dQ, block, head))
+    MatMul.gemm(  // dK += dSᵀ Q
+      rows: columns, columns: d, inner: rows, dS.transposed, queryMemory(q, block, head),
+      into: gradientMemory(dK, segment, block, head), adding: true)
   }
 
   /// The query heads that share one key/value head.
@@ -187,21 +200,29 @@ package struct Attention: Sendable {
     _ block: Block, _ segment: Segment, q: Tensor, head: Int, into scores: UnsafeMutablePointer<Float>
   ) {
     unsafe MatMul.gemm(
-      rows: block.queries.count, columns: block.keys.count, inner: headDimension, alpha: 1,
-      a: queryAddress(q, block, head), aStride: heads * headDimension, aTransposed: false,
-      b: keyAddress(segment.keys, segment, block, head / (heads / keyValueHeads)),
-      bStride: keyValueHeads * headDimension, bTransposed: true, beta: 0, c: scores, cStride: block.keys.count)
+      rows: block.queries.count, columns: block.keys.count, inner: headDimension, queryMemory(q, block, head),
+      keyMemory(segment.keys, segment, block, head / (heads / keyValueHeads)).transposed,
+      into: MatrixMemory(scores, stride: block.keys.count))
     if let softCap { unsafe rl_soft_cap(block.queries.count * block.keys.count, scale, softCap.cap, scores) }
   }
 
-  private func queryAddress(_ tensor: Tensor, _ block: Block, _ head: Int) -> UnsafeMutablePointer<Float> {
-    unsafe tensor.pointer + (block.queries.lowerBound * heads + head) * headDimension
+  /// One head of a block's queries, (queries, d).
+  private func queryMemory(_ tensor: Tensor, _ block: Block, _ head: Int) -> MatrixMemory {
+    unsafe MatrixMemory(
+      tensor.pointer + (block.queries.lowerBound * heads + head) * headDimension, stride: heads * headDimension)
   }
 
-  private func keyAddress(
-    _ tensor: Tensor, _ segment: Segment, _ block: Block, _ group: Int
-  ) -> UnsafeMutablePointer<Float> {
-    unsafe tensor.pointer
-      + ((segment.keyOffset + block.keys.lowerBound) * keyValueHeads + group) * headDimension
+  /// What one query head adds to the gradient of a block's keys or values, (keys, d).
+  private func gradientMemory(_ tensor: Tensor, _ segment: Segment, _ block: Block, _ head: Int) -> MatrixMemory {
+    unsafe MatrixMemory(
+      tensor.pointer + ((segment.keyOffset + block.keys.lowerBound) * heads + head) * headDimension,
+      stride: heads * headDimension)
+  }
+
+  /// One head of a block's keys or values, (keys, d).
+  private func keyMemory(_ tensor: Tensor, _ segment: Segment, _ block: Block, _ group: Int) -> MatrixMemory {
+    unsafe MatrixMemory(
+      tensor.pointer + ((segment.keyOffset + block.keys.lowerBound) * keyValueHeads + group) * headDimension,
+      stride: keyValueHeads * headDimension)
   }
 }

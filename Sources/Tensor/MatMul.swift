@@ -1,62 +1,106 @@
-import COpenBLAS
+import CKernels
 
-/// Matrix products: the only caller of BLAS.
+/// Matrix products, the only door to the product kernels.
 ///
-/// A product is cut into tiles of the result whose sizes come from its shape alone, and each tile is one
-/// single-threaded BLAS call over the whole inner dimension. OpenBLAS's own threads would change the bits.
+/// An element of a product is made of one chain of fused multiply-adds for every `depth` of the inner dimension, from
+/// the first to the last, and of the sum of these in order. Nothing else counts: its bits are the same whatever the tiles,
+/// threads and processor, and whether a row is multiplied alone or among others.
 package enum MatMul {
-  /// Rows and columns of a tile of the result.
-  static let tile = 256
+  /// How many of the inner dimension make up one chain.
+  static let depth = 256
 
-  /// The version and the processor kernels of the BLAS in use, as run records name them.
-  package static var library: (version: String, core: String) {
-    unsafe (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
+  /// Columns of the result that are packed and multiplied at a time: whole panels of every level.
+  static let columns = 96
+
+  /// Rows of the left matrix, and inner dimensions, that are packed at a time.
+  static let packedRows = 1024, packedDepth = 8 * depth
+
+  /// Fewest rows that a thread takes when the columns are too few for all threads.
+  private static let fewestRows = 64
+
+  /// The instructions that compute here, as run records name them.
+  package static var level: String { "x86-64-v\(PanelProduct.bestLevel)" }
+
+  /// Bytes that one thread packs the right matrix into, with the room to widen it.
+  package static let threadBytes = 2 * 4 * depth * columns
+
+  /// Bytes that the left matrix is packed into.
+  package static func packedBytes(rows: Int, inner: Int) -> Int {
+    4 * (min(rows, packedRows) + 8) * min(inner, packedDepth)
   }
 
-  /// Keeps OpenBLAS to the calling thread; evaluated once, before the first product.
-  private static let singleThreaded: Void = openblas_set_num_threads(1)
-
-  /// For those who call LAPACK, which calls BLAS.
-  static func keepSingleThreaded() { _ = singleThreaded }
-
-  /// `c = alpha · a · b + beta · c`
+  /// `c = alpha · a · b`, added to `c` or in its place
   /// - Parameters:
   ///   - a: (M, L)
   ///   - b: (L, N)
   ///   - c: (M, N)
-  package static func multiply(
-    _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0
-  ) {
+  package static func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, adding: Bool = false) {
     if c.isTransposed {
-      return multiply(b.transposed, a.transposed, into: c.transposed, alpha: alpha, beta: beta)
+      return multiply(b.transposed, a.transposed, into: c.transposed, alpha: alpha, adding: adding)
     }
     precondition(
       a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
       "(\(a.rows)×\(a.columns)) · (\(b.rows)×\(b.columns)) does not make \(c.rows)×\(c.columns)")
-    let rowTiles = (c.rows + tile - 1) / tile
-    let columnTiles = (c.columns + tile - 1) / tile
-    Parallel.forEach(rowTiles * columnTiles) { index in
-      let row = index / columnTiles * tile
-      let column = index % columnTiles * tile
-      unsafe gemm(
-        rows: min(tile, c.rows - row), columns: min(tile, c.columns - column), inner: a.columns,
-        alpha: alpha, a: a.address(row, 0), aStride: a.stride, aTransposed: a.isTransposed,
-        b: b.address(0, column), bStride: b.stride, bTransposed: b.isTransposed,
-        beta: beta, c: c.address(row, column), cStride: c.stride)
+    let product = PanelProduct(
+      rows: c.rows, columns: c.columns, inner: a.columns, alpha: alpha, adding: adding, left: a.memory, result: c.memory)
+    unsafe multiply(product) { columns, depth, panels in unsafe product.pack(b.memory, columns, depth, into: panels) }
+  }
+
+  /// The same with a right matrix that is packed, a few columns and a little depth at a time, by `packRight`.
+  ///
+  /// File and function say whose work it is, for `WorkTimes`.
+  static func multiply(
+    _ product: PanelProduct, file: StaticString = #fileID, function: StaticString = #function,
+    packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    product.clearWithoutInner()
+    let columnGroups = (product.columns + columns - 1) / columns
+    let pieces = max(1, 3 * Parallel.threads / max(1, columnGroups))
+    product.forEachChunk { rows, depth in
+      let packed = Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
+      Parallel.forEachRange(of: rows.count, by: 8 * product.panelRows, file: file, function: function) {
+        unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
+      }
+      let size = max(fewestRows, (rows.count + pieces - 1) / pieces)
+      let rowsEach = (size + product.panelRows - 1) / product.panelRows * product.panelRows
+      let rowGroups = (rows.count + rowsEach - 1) / rowsEach
+      Parallel.forEach(rowGroups * columnGroups, file: file, function: function) { index in
+        let first = index / rowGroups * columns, row = index % rowGroups * rowsEach
+        let group = first..<min(first + columns, product.columns)
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.depth * columns) { scratch in
+          guard let panels = scratch.baseAddress else { return }
+          for block in product.blocks(of: depth) {
+            unsafe packRight(group, block, panels)
+            unsafe product.multiply(
+              row..<min(row + rowsEach, rows.count), of: rows, group, block, in: depth, packed.pointer, panels)
+          }
+        }
+      }
     }
   }
 
-  /// One BLAS call in the calling thread.
+  /// A small product in the calling thread.
   static func gemm(
-    rows: Int, columns: Int, inner: Int, alpha: Float,
-    a: UnsafePointer<Float>, aStride: Int, aTransposed: Bool,
-    b: UnsafePointer<Float>, bStride: Int, bTransposed: Bool,
-    beta: Float, c: UnsafeMutablePointer<Float>, cStride: Int
+    rows: Int, columns: Int, inner: Int, _ a: MatrixMemory, _ b: MatrixMemory, into c: MatrixMemory,
+    adding: Bool = false
   ) {
-    _ = singleThreaded
-    unsafe cblas_sgemm(
-      CblasRowMajor, aTransposed ? CblasTrans : CblasNoTrans, bTransposed ? CblasTrans : CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(inner), alpha, a, blasint(aStride), b, blasint(bStride),
-      beta, c, blasint(cStride))
+    let product = PanelProduct(
+      rows: rows, columns: columns, inner: inner, alpha: 1, adding: adding, left: a, result: c)
+    product.clearWithoutInner()
+    product.forEachChunk { rows, depth in
+      let left = product.packedCount(rows: rows.count) * depth.count
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: left + Self.depth * Self.columns) { scratch in
+        guard let packed = scratch.baseAddress else { return }
+        let panels = unsafe packed + left
+        unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed)
+        for first in stride(from: 0, to: columns, by: Self.columns) {
+          let group = first..<min(first + Self.columns, columns)
+          for block in product.blocks(of: depth) {
+            unsafe product.pack(b, group, block, into: panels)
+            unsafe product.multiply(0..<rows.count, of: rows, group, block, in: depth, packed, panels)
+          }
+        }
+      }
+    }
   }
 }

@@ -1,13 +1,13 @@
 /// A rectangle of floats inside a tensor, as a matrix product reads or writes it.
-@safe package struct Matrix: @unchecked Sendable {
+package struct Matrix: Sendable {
   /// As the product sees them, that is after transposition.
   package let rows: Int
   package let columns: Int
-  /// Floats from one stored row to the next.
-  let stride: Int
-  let isTransposed: Bool
-  let base: UnsafeMutablePointer<Float>
+  let memory: MatrixMemory
   private let owner: Tensor
+
+  var stride: Int { memory.stride }
+  var isTransposed: Bool { memory.isTransposed }
 
   /// A row-major matrix of `rows` times `columns` that starts `offset` floats into `tensor`.
   package init(_ tensor: Tensor, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
@@ -17,9 +17,7 @@
       "a \(rows)×\(columns) matrix at \(offset) with stride \(stride) leaves a tensor of \(tensor.shape)")
     self.rows = rows
     self.columns = columns
-    self.stride = stride
-    isTransposed = false
-    unsafe base = tensor.pointer + offset
+    memory = unsafe MatrixMemory(tensor.pointer + offset, stride: stride)
     owner = tensor
   }
 
@@ -32,9 +30,7 @@
   private init(transposing matrix: Matrix) {
     rows = matrix.columns
     columns = matrix.rows
-    stride = matrix.stride
-    isTransposed = !matrix.isTransposed
-    unsafe base = unsafe matrix.base
+    memory = matrix.memory.transposed
     owner = matrix.owner
   }
 
@@ -42,7 +38,5 @@
   package var transposed: Matrix { Matrix(transposing: self) }
 
   /// The address of the element at (row, column) as the product sees them.
-  func address(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
-    unsafe isTransposed ? base + column * stride + row : base + row * stride + column
-  }
+  func address(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> { unsafe memory.address(row, column) }
 }

@@ -13,6 +13,9 @@ package struct SingularValues {
   /// (k, N), row by row.
   package let right: [Double]
 
+  /// OpenBLAS's own threads would change the bits; evaluated once.
+  private static let singleThreaded: Void = openblas_set_num_threads(1)
+
   /// - Parameter a: (M, N), of finite numbers.
   /// - Throws: `Failure.badData` when the decomposition does not converge.
   package init(_ a: Tensor) throws(Failure) {
@@ -22,7 +25,7 @@ package struct SingularValues {
     var values = [Double](repeating: 0, count: k), integers = [Int32](repeating: 0, count: 8 * k)
     var left = [Double](repeating: 0, count: M * k), right = [Double](repeating: 0, count: k * N)
     func decompose(_ scratch: inout [Double], count: Int) -> Int32 {
-      MatMul.keepSingleThreaded()
+      _ = Self.singleThreaded
       var (rows, columns, inner, size, info) = (Int32(N), Int32(M), Int32(k), Int32(count), Int32(0))
       var job = CChar(UInt8(ascii: "S"))
       unsafe dgesdd_(

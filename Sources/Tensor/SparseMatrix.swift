@@ -33,13 +33,12 @@ package struct SparseMatrix: Sendable {
   /// The share of entries that are not zero.
   package var density: Double { Double(values.count) / Double(max(1, rows * columns)) }
 
-  /// `c = alpha · self · b + beta · c`
+  /// `c = alpha · self · b`, added to `c` or in its place
   /// - Parameters:
   ///   - b: (columns, N)
   ///   - c: (rows, N)
-  ///   - beta: 0 or 1.
-  package func multiply(_ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0) {
-    precondition(b.rows == columns && c.rows == rows && b.columns == c.columns && (beta == 0 || beta == 1))
+  package func multiply(_ b: Matrix, into c: Matrix, alpha: Float = 1, adding: Bool = false) {
+    precondition(b.rows == columns && c.rows == rows && b.columns == c.columns)
     let b = b.isTransposed ? b.copy() : b
     let columnTiles = (c.columns + Self.tile.columns - 1) / Self.tile.columns
     let rowTiles = (rows + Self.tile.rows - 1) / Self.tile.rows
@@ -47,7 +46,7 @@ package struct SparseMatrix: Sendable {
       let row = index / columnTiles * Self.tile.rows, column = index % columnTiles * Self.tile.columns
       let tile = Tensor(min(Self.tile.rows, rows - row), min(Self.tile.columns, c.columns - column))
       multiply(rowsFrom: row, b, column: column, into: tile)
-      c.store(tile, row: row, column: column, alpha: alpha, beta: beta)
+      c.store(tile, row: row, column: column, alpha: alpha, adding: adding)
     }
   }
 
@@ -80,18 +79,18 @@ extension Matrix {
     return Matrix(result)
   }
 
-  /// `self[row…, column…] = alpha · tile + beta · self[row…, column…]`
-  fileprivate func store(_ tile: Tensor, row: Int, column: Int, alpha: Float, beta: Float) {
+  /// `self[row…, column…] = alpha · tile`, added or in its place
+  fileprivate func store(_ tile: Tensor, row: Int, column: Int, alpha: Float, adding: Bool) {
     if isTransposed {
       let turned = Tensor(tile.shape[1], tile.shape[0])
       unsafe rl_transpose(
         tile.shape[0], tile.shape[1], tile.shape[1], tile.pointer, tile.shape[0], turned.pointer)
-      return transposed.store(turned, row: column, column: row, alpha: alpha, beta: beta)
+      return transposed.store(turned, row: column, column: row, alpha: alpha, adding: adding)
     }
     let width = tile.shape[1]
     for line in 0..<tile.shape[0] {
       let y = unsafe address(row + line, column)
-      if beta == 0 { unsafe y.update(repeating: 0, count: width) }
+      if !adding { unsafe y.update(repeating: 0, count: width) }
       unsafe rl_multiply_add(width, alpha, tile.pointer + line * width, y)
     }
   }

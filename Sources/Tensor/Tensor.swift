@@ -21,7 +21,6 @@ package struct Tensor: @unchecked Sendable {
     init(count: Int) {
       unsafe allocation = UnsafeMutableRawPointer.allocate(byteCount: count * 4 + 64, alignment: 16)
       unsafe floats = unsafe allocation.alignedUp(toMultipleOf: 64).bindMemory(to: Float.self, capacity: count)
-      unsafe floats.initialize(repeating: 0, count: count)
     }
 
     deinit { unsafe allocation.deallocate() }
@@ -32,6 +31,12 @@ package struct Tensor: @unchecked Sendable {
 
   /// A tensor of zeros.
   package init(shape: [Int]) {
+    self.init(unfilled: shape)
+    unsafe pointer.initialize(repeating: 0, count: count)
+  }
+
+  /// A tensor whose elements are undefined until somebody has written them all.
+  package init(unfilled shape: [Int]) {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative dimension in \(shape)")
     self.shape = shape
     count = shape.reduce(1, *)
@@ -39,7 +44,7 @@ package struct Tensor: @unchecked Sendable {
   }
 
   package init(_ values: [Float], shape: [Int]) {
-    self.init(shape: shape)
+    self.init(unfilled: shape)
     precondition(values.count == count, "\(values.count) values do not fill shape \(shape)")
     unsafe pointer.update(from: values, count: count)
   }

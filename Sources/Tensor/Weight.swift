@@ -14,15 +14,6 @@ package struct Weight: Sendable {
   package var columns: Int { shape[1] }
   package var count: Int { rows * columns }
 
-  /// Output rows (forward) or input columns (backward) that are widened and multiplied at a time.
-  static let panel = 256
-
-  /// Rows that the backward pass widens and multiplies at a time, so that a large vocabulary needs no large scratch.
-  static let depth = 1024
-
-  /// Bytes that a thread widens weights of so many input features into.
-  package static func scratchBytes(inFeatures: Int) -> Int { 4 * panel * max(inFeatures, depth) }
-
   /// - Parameter stored: two dimensions, float32, float16 or bfloat16.
   package init(_ stored: StoredTensor) {
     precondition(stored.shape.count == 2 && stored.dtype.isWeight, "not a weight: \(stored.dtype) \(stored.shape)")
@@ -99,14 +90,12 @@ package struct Weight: Sendable {
   ///   - y: (T, out)
   package func forward(_ x: Tensor, plus delta: Delta? = nil, into y: Tensor, tokens T: Int) {
     precondition(x.count >= T * columns && y.count >= T * rows)
-    let inputs = columns, outputs = rows
-    Parallel.forEachRange(of: outputs, by: Self.panel) { out in
-      unsafe withPanel(out.lowerBound * inputs, out.count * inputs, plus: delta) { panel in
-        unsafe MatMul.gemm(
-          rows: T, columns: out.count, inner: inputs, alpha: 1,
-          a: x.pointer, aStride: inputs, aTransposed: false,
-          b: panel, bStride: inputs, bTransposed: true,
-          beta: 0, c: y.pointer + out.lowerBound, cStride: outputs)
+    let product = unsafe PanelProduct(
+      rows: T, columns: rows, inner: columns, adding: false,
+      left: MatrixMemory(x.pointer, stride: columns), result: MatrixMemory(y.pointer, stride: rows))
+    unsafe MatMul.multiply(product) { outputs, inputs, panels in
+      unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
+        unsafe product.pack(tile, stride: stride, isTransposed: true, outputs.count, depth: inputs.count, into: panels)
       }
     }
   }
@@ -117,17 +106,12 @@ package struct Weight: Sendable {
   ///   - dX: (T, in)
   package func backward(_ dY: Tensor, plus delta: Delta? = nil, into dX: Tensor, tokens T: Int) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
-    let inputs = columns, outputs = rows
-    Parallel.forEachRange(of: inputs, by: Self.panel) { columns in
-      for start in stride(from: 0, to: outputs, by: Self.depth) {
-        let rows = start..<min(start + Self.depth, outputs)
-        unsafe withTile(rows, columns, plus: delta) { tile, stride in
-          unsafe MatMul.gemm(
-            rows: T, columns: columns.count, inner: rows.count, alpha: 1,
-            a: dY.pointer + start, aStride: outputs, aTransposed: false,
-            b: tile, bStride: stride, bTransposed: false,
-            beta: 1, c: dX.pointer + columns.lowerBound, cStride: inputs)
-        }
+    let product = unsafe PanelProduct(
+      rows: T, columns: columns, inner: rows, adding: true,
+      left: MatrixMemory(dY.pointer, stride: rows), result: MatrixMemory(dX.pointer, stride: columns))
+    unsafe MatMul.multiply(product) { inputs, outputs, panels in
+      unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
+        unsafe product.pack(tile, stride: stride, isTransposed: false, inputs.count, depth: outputs.count, into: panels)
       }
     }
   }
@@ -137,21 +121,6 @@ package struct Weight: Sendable {
   package func gather(_ ids: [Int32], into y: Tensor) {
     for (token, id) in ids.enumerated() {
       unsafe widen(Int(id) * columns, columns, into: y.pointer + token * columns)
-    }
-  }
-
-  /// The elements as float32: in place when they are and nothing is added, else widened into scratch memory.
-  private func withPanel(
-    _ offset: Int, _ count: Int, plus delta: Delta?, _ body: (UnsafePointer<Float>) -> Void
-  ) {
-    if delta == nil, let floats = unsafe floatsInPlace {
-      unsafe body(floats + offset)
-    } else {
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scratch in
-        guard let base = scratch.baseAddress else { return }
-        unsafe widen(offset, count, plus: delta, into: base)
-        unsafe body(base)
-      }
     }
   }
 

@@ -11,13 +11,11 @@ struct StepMemory {
   private let updates: (held: Int, scratch: Int)
   private let tokens: Int
   private let threads: Int
-  /// Whether weights are widened into scratch memory before they are multiplied.
-  private let widens: Bool
   let mapped: Int
   /// Layers whose activations the backward pass needs.
   let savedLayers: Int
 
-  /// What the program, the BLAS and the allocator take besides, and for each thread: measured on a model of a few
+  /// What the program and the allocator take besides, and for each thread: measured on a model of a few
   /// kilobytes.
   private static let runtime = 15_000_000, runtimePerThread = 1_000_000
 
@@ -27,7 +25,6 @@ struct StepMemory {
     self.tokens = tokens
     self.threads = threads
     mapped = model.mappedBytes(tokens: tokens)
-    widens = model.widensWeights
     let plan = model.updatePlan(adapter, tokens: stepTokens)
     updates = plan.bytes(
       of: adapter.layout, tokens: tokens, hasDropout: adapter.configuration.dropout > 0)
@@ -97,8 +94,9 @@ struct StepMemory {
     return 4 * (2 * tokens * configuration.width + rows * (configuration.vocabularySize + 4 * configuration.width))
   }
 
+  /// What products are packed into, the widest of them the last one of a layer.
   private var panels: Int {
     let widest = max(configuration.width, configuration.feedForwardWidth, attentionWidth)
-    return widens ? threads * Weight.scratchBytes(inFeatures: widest) : 0
+    return threads * MatMul.threadBytes + MatMul.packedBytes(rows: tokens, inner: widest)
   }
 }

@@ -68,9 +68,6 @@ package final class DecoderModel: Sendable {
     return UpdatePlan(tokens: tokens, layout: adapter.layout, room: room)
   }
 
-  /// Whether some weights are not float32 in their files.
-  package var widensWeights: Bool { linears.contains { $0.weight.dtype != .f32 || $0.weight.isQuantized } }
-
   /// Bytes of the weights that a pass over so many tokens reads; of an embedding that is no head, their rows only.
   package func mappedBytes(tokens: Int) -> Int {
     let rows = configuration.tiesEmbeddings ? 0 : min(tokens, embedding.rows) * embedding.byteCount / embedding.rows

@@ -73,9 +73,9 @@ struct Linear: Sendable {
 
   private func backward(dY: Tensor, x: Tensor, into dX: Tensor?, through copy: TrainedCopy) {
     if let gradient = copy.gradient {
-      MatMul.multiply(Matrix(dY).transposed, Matrix(x), into: Matrix(gradient), beta: 1)
+      MatMul.multiply(Matrix(dY).transposed, Matrix(x), into: Matrix(gradient), adding: true)
     }
-    if let dX { MatMul.multiply(Matrix(dY), Matrix(copy.value), into: Matrix(dX), beta: 1) }
+    if let dX { MatMul.multiply(Matrix(dY), Matrix(copy.value), into: Matrix(dX), adding: true) }
   }
 
   /// Whether a backward pass has anything to do here.

@@ -11,7 +11,7 @@ package struct PredictionHead: Sendable {
   let softCap: SoftCap?
 
   /// Floats of logits that exist at a time.
-  private static let chunkFloats = 1 << 22
+  private static let chunkFloats = 1 << 24
 
   /// Predictions whose logits exist at a time.
   package static func chunk(vocabulary: Int) -> Int { max(1, min(256, chunkFloats / vocabulary)) }

@@ -1,7 +1,8 @@
+import COpenBLAS
 import StageSupport
 import Tensor
 
-/// How fast this machine multiplies large float32 matrices: what a step's own rate is compared with.
+/// How fast OpenBLAS multiplies large float32 matrices on this machine: what a step's own rate is compared with.
 struct MultiplicationRate {
   /// Operations (two a multiplication) a second, in billions.
   let gigaflops: Double
@@ -14,12 +15,22 @@ struct MultiplicationRate {
     gigaflopsPerProcessor = (first.gigaflopsPerProcessor + second.gigaflopsPerProcessor) / 2
   }
 
-  /// Multiplies (1024 × 1024) matrices for about as long as asked, with all threads.
+  /// The version and the processor kernels of OpenBLAS.
+  static var library: String {
+    unsafe "\(String(cString: openblas_get_config())), \(String(cString: openblas_get_corename()))"
+  }
+
+  /// Multiplies (2048 × 2048) matrices for about as long as asked, with all threads.
   init(seconds: Double = 0.5) {
-    let size = 1024
+    let size = 2048
     let values = (0..<size * size).map { Float($0 % 17) / 17 }
     let (a, b, c) = (Tensor(values, shape: [size, size]), Tensor(values, shape: [size, size]), Tensor(size, size))
-    func multiply() { MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(c)) }
+    openblas_set_num_threads(blasint(Parallel.threads))
+    func multiply() {
+      let n = blasint(size)
+      unsafe cblas_sgemm(
+        CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.pointer, n, b.pointer, n, 0, c.pointer, n)
+    }
     multiply()
     let start = Console.monotonicSeconds(), processorStart = RunEnvironment.processorSeconds
     var count = 0.0

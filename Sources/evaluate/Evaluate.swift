@@ -71,10 +71,9 @@ import Transformer
     if saveLogits { try writeLogits(decoder, adapter, rows, to: writer.path(for: "logits.safetensors")) }
     let match = try exactMatch ? answers(model, decoder, adapter, rows, stage: stage, writer: writer) : nil
     let section = try section(stage, checkpoint: checkpoint, result: result, exactMatch: match)
-    let library = MatMul.library
     let evaluation = try stage.publish(
       writer, section: section,
-      environment: ["openblas": .string(library.version), "openblas_core": .string(library.core)])
+      environment: ["instructions": .string(MatMul.level)])
     summary(of: evaluation).map(stage.console.table)
   }
 

@@ -110,8 +110,7 @@ struct TrainingSegment {
     if options.saveGradients, let gradient = trainer.lastGradient {
       try trainer.state.adapter.layout.write(gradient, to: try writer.path(for: "gradients.safetensors"))
     }
-    let library = MatMul.library
-    let environment: JSONObject = ["openblas": .string(library.version), "openblas_core": .string(library.core)]
+    let environment: JSONObject = ["instructions": .string(MatMul.level)]
     if isComplete {
       try stage.publish(writer, section: section, metrics: metrics, environment: environment)
     } else {

@@ -21,8 +21,8 @@ import Testing
   @Test func scalesAndAccumulates() {
     let a = random(3, 6, seed: 3), b = random(6, 2, seed: 4), c = random(3, 2, seed: 5)
     let product = naiveProduct(a, b)
-    let expected = Tensor(zip(c.array, product.array).map { 0.5 * $0 + 2 * $1 }, shape: [3, 2])
-    MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(c), alpha: 2, beta: 0.5)
+    let expected = Tensor(zip(c.array, product.array).map { $0 + 2 * $1 }, shape: [3, 2])
+    MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(c), alpha: 2, adding: true)
     #expect(difference(c, expected) < 1e-6)
   }
 

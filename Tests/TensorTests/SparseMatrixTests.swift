@@ -28,7 +28,7 @@ import Testing
     let dense = ternary(9, 210), b = random(70, 9, seed: 8), c = random(70, 210, seed: 9)
     let expected = naiveProduct(b, dense)
     expected.add(c)
-    SparseMatrix(Matrix(dense).transposed).multiply(Matrix(b).transposed, into: Matrix(c).transposed, beta: 1)
+    SparseMatrix(Matrix(dense).transposed).multiply(Matrix(b).transposed, into: Matrix(c).transposed, adding: true)
     #expect(difference(c, expected) < 1e-6)
   }
 

@@ -2,7 +2,7 @@
 //
 // Every kernel gives the same bits on every x86-64: reductions keep 16 fixed accumulators, contraction of
 // a * b + c is off, and exp is our own polynomial. Sizes come first and destinations last; `T` is a number of
-// rows (tokens), `D` a row's width. Nothing here allocates, calls BLAS or keeps state.
+// rows (tokens), `D` a row's width. Nothing here allocates or keeps state.
 
 #ifndef CKERNELS_H
 #define CKERNELS_H
@@ -21,6 +21,20 @@ void rl_narrow_f16(size_t n, const float *x, uint16_t *y);
 int rl_all_finite(size_t n, const float *x);
 // The same for 16-bit floats, whose exponent has these bits.
 int rl_all_finite_16(size_t n, const uint16_t *bits, uint16_t exponent);
+
+// matmul.c: products of packed panels. Level 4 or 3 (x86-64-v4, x86-64-v3) or 1 says which code computes, never what.
+int rl_matmul_level(void);  // the best of this processor
+// Neighbours that a panel of the left or right matrix holds.
+size_t rl_matmul_panel_rows(int level);
+size_t rl_matmul_panel_columns(int level);
+// n neighbours in panels, filled up with zeros. Each begins at x + i * stride when transposed and is contiguous, else at
+// x + i with its elements a stride apart.
+void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
+void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
+                            float *packed);
+// c (rows, columns) = alpha * a b, added to c when adding.
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, const float *b,
+                     int adding, size_t stride, float *c);
 
 // elementwise.c
 void rl_add(size_t n, const float *x, float *y);                    // y += x

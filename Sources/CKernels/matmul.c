@@ -1,0 +1,198 @@
+#include "kernel.h"
+
+// Matrix products over packed panels, after Goto and van de Geijn (2008): the left matrix in panels of a few rows, the
+// right one in panels of a few columns, both depth first, so that the innermost loop reads memory in order and keeps
+// its part of the result in registers. How many rows and columns, the processor decides; the bits do not depend on it,
+// for every element of the result is one chain of fused multiply-adds in the order of the depth.
+
+#define MATMUL_V4 __attribute__((target("arch=x86-64-v4")))
+#define MATMUL_V3 __attribute__((target("arch=x86-64-v3")))
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+// What a panel is wide at most: 3 vectors of 16 floats.
+#define WIDEST 48
+
+typedef float vector4 __attribute__((vector_size(16), aligned(4)));
+
+// Panel q of the result holds `width` neighbours, depth first: packed[(q * depth + k) * width + i]. Neighbours that
+// x does not have are zeros.
+INLINE void pack_neighbours(size_t width, size_t n, size_t depth, size_t stride, const float *restrict x,
+                            float *restrict packed) {
+  for (size_t first = 0; first < n; first += width, packed += depth * width) {
+    size_t m = n - first < width ? n - first : width;
+    for (size_t k = 0; k < depth; k++) {
+      const float *from = x + k * stride + first;
+      float *to = packed + k * width;
+      if (m == width) {
+        for (size_t i = 0; i < width; i++) to[i] = from[i];
+      } else {
+        for (size_t i = 0; i < width; i++) to[i] = i < m ? from[i] : 0.0f;
+      }
+    }
+  }
+}
+
+// Four rows of x, transposed into columns of a panel.
+INLINE void pack_four(size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
+  const float *x0 = x, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+  size_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    vector4 a = *(const vector4 *)(x0 + k), b = *(const vector4 *)(x1 + k);
+    vector4 c = *(const vector4 *)(x2 + k), d = *(const vector4 *)(x3 + k);
+    vector4 ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    vector4 cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(vector4 *)(to + k * width) = __builtin_shufflevector(ab01, cd01, 0, 1, 4, 5);
+    *(vector4 *)(to + (k + 1) * width) = __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7);
+    *(vector4 *)(to + (k + 2) * width) = __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5);
+    *(vector4 *)(to + (k + 3) * width) = __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7);
+  }
+  for (; k < depth; k++) {
+    to[k * width] = x0[k];
+    to[k * width + 1] = x1[k];
+    to[k * width + 2] = x2[k];
+    to[k * width + 3] = x3[k];
+  }
+}
+
+// The same panels of a matrix whose neighbours lie `stride` apart and whose depth is contiguous.
+INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride, const float *restrict x,
+                            float *restrict packed) {
+  for (size_t first = 0; first < n; first += width, packed += depth * width) {
+    size_t m = n - first < width ? n - first : width, i = 0;
+    const float *from = x + first * stride;
+    for (; i + 4 <= m; i += 4) pack_four(width, depth, stride, from + i * stride, packed + i);
+    for (; i < width; i++)
+      for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;
+  }
+}
+
+INLINE void pack(size_t width, size_t n, size_t depth, size_t stride, int transposed, const float *restrict x,
+                 float *restrict packed) {
+  if (transposed) {
+    pack_transposed(width, n, depth, stride, x, packed);
+  } else {
+    pack_neighbours(width, n, depth, stride, x, packed);
+  }
+}
+
+// One function for each number of rows and of vectors that a tile of the result may have.
+// c (ROWS, VECTORS * LANES_) = alpha * sum, or c + alpha * sum.
+#define TILE(TARGET, LEVEL, LANES_, PANEL_ROWS, PANEL_VECTORS, ROWS, VECTORS)                                        \
+  TARGET static void tile_##LEVEL##_##ROWS##_##VECTORS(size_t depth, float alpha, const float *restrict a,           \
+                                                       const float *restrict b, int adding, size_t stride,           \
+                                                       float *restrict c) {                                          \
+    typedef float vector __attribute__((vector_size(4 * LANES_), aligned(4)));                                       \
+    vector sums[ROWS][VECTORS];                                                                                      \
+    UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < VECTORS; j++) sums[i][j] = (vector){0};     \
+    for (size_t k = 0; k < depth; k++, a += PANEL_ROWS, b += PANEL_VECTORS * LANES_) {                               \
+      vector right[VECTORS];                                                                                         \
+      UNROLLED for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES_);                       \
+      UNROLLED for (int i = 0; i < ROWS; i++) {                                                                      \
+        vector left = a[i] - (vector){0};                                                                            \
+        UNROLLED for (int j = 0; j < VECTORS; j++)                                                                   \
+          sums[i][j] = __builtin_elementwise_fma(left, right[j], sums[i][j]);                                        \
+      }                                                                                                              \
+    }                                                                                                                \
+    UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < VECTORS; j++) {                             \
+      vector *to = (vector *)(c + i * stride + j * LANES_);                                                          \
+      *to = adding ? *to + alpha * sums[i][j] : alpha * sums[i][j];                                                  \
+    }                                                                                                                \
+  }
+
+typedef void tile_function(size_t depth, float alpha, const float *restrict a, const float *restrict b, int adding,
+                           size_t stride, float *restrict c);
+
+// A tile whose last vector is not full goes through memory of its own.
+INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth, float alpha, const float *a,
+                 const float *b, int adding, size_t stride, float *c) {
+  float whole[8 * WIDEST];
+  tile(depth, alpha, a, b, 0, WIDEST, whole);
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float sum = whole[i * WIDEST + j];
+      c[i * stride + j] = adding ? c[i * stride + j] + sum : sum;
+    }
+}
+
+// The tiles of a block of the result: every panel of a with every panel of b.
+INLINE void block(tile_function *const *tiles, size_t panel_rows, size_t lanes, size_t vectors, size_t rows,
+                  size_t columns, size_t depth, float alpha, const float *a, const float *b, int adding, size_t stride,
+                  float *c) {
+  size_t width = lanes * vectors;
+  for (size_t i = 0; i < rows; i += panel_rows)
+    for (size_t j = 0; j < columns; j += width) {
+      size_t m = rows - i < panel_rows ? rows - i : panel_rows, n = columns - j < width ? columns - j : width;
+      tile_function *tile = tiles[(m - 1) * vectors + (n - 1) / lanes];
+      const float *left = a + i * depth, *right = b + j * depth;
+      float *to = c + i * stride + j;
+      if (n % lanes == 0) {
+        tile(depth, alpha, left, right, adding, stride, to);
+      } else {
+        edge(tile, m, n, depth, alpha, left, right, adding, stride, to);
+      }
+    }
+}
+
+#define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, 8, 3, ROWS, VECTORS)
+#define V4_ROWS(ROWS) V4_TILE(ROWS, 1) V4_TILE(ROWS, 2) V4_TILE(ROWS, 3)
+#define V4_NAMES(ROWS) tile_v4_##ROWS##_1, tile_v4_##ROWS##_2, tile_v4_##ROWS##_3
+V4_ROWS(1) V4_ROWS(2) V4_ROWS(3) V4_ROWS(4) V4_ROWS(5) V4_ROWS(6) V4_ROWS(7) V4_ROWS(8)
+static tile_function *const v4_tiles[] = {V4_NAMES(1), V4_NAMES(2), V4_NAMES(3), V4_NAMES(4),
+                                          V4_NAMES(5), V4_NAMES(6), V4_NAMES(7), V4_NAMES(8)};
+
+#define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, 6, 2, ROWS, VECTORS)
+#define V3_ROWS(ROWS) V3_TILE(ROWS, 1) V3_TILE(ROWS, 2)
+#define V3_NAMES(ROWS) tile_v3_##ROWS##_1, tile_v3_##ROWS##_2
+V3_ROWS(1) V3_ROWS(2) V3_ROWS(3) V3_ROWS(4) V3_ROWS(5) V3_ROWS(6)
+static tile_function *const v3_tiles[] = {V3_NAMES(1), V3_NAMES(2), V3_NAMES(3), V3_NAMES(4), V3_NAMES(5), V3_NAMES(6)};
+
+// Without fused multiply-add in the processor the C library's gives the same bits, slowly.
+#define BASE_TILE(ROWS) TILE(, base, 4, 4, 1, ROWS, 1)
+BASE_TILE(1) BASE_TILE(2) BASE_TILE(3) BASE_TILE(4)
+static tile_function *const base_tiles[] = {tile_base_1_1, tile_base_2_1, tile_base_3_1, tile_base_4_1};
+
+int rl_matmul_level(void) {
+  return __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 1;
+}
+
+size_t rl_matmul_panel_rows(int level) { return level == 4 ? 8 : level == 3 ? 6 : 4; }
+size_t rl_matmul_panel_columns(int level) { return level == 4 ? 48 : level == 3 ? 16 : 4; }
+
+MATMUL_V4 static void pack_rows_v4(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
+  pack(8, n, depth, stride, transposed, x, y);
+}
+MATMUL_V3 static void pack_rows_v3(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
+  pack(6, n, depth, stride, transposed, x, y);
+}
+MATMUL_V4 static void pack_columns_v4(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
+  pack(48, n, depth, stride, transposed, x, y);
+}
+MATMUL_V3 static void pack_columns_v3(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
+  pack(16, n, depth, stride, transposed, x, y);
+}
+
+void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed) {
+  switch (level) {
+    case 4: return pack_rows_v4(n, depth, stride, transposed, x, packed);
+    case 3: return pack_rows_v3(n, depth, stride, transposed, x, packed);
+    default: return pack(4, n, depth, stride, transposed, x, packed);
+  }
+}
+
+void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
+                            float *packed) {
+  switch (level) {
+    case 4: return pack_columns_v4(n, depth, stride, transposed, x, packed);
+    case 3: return pack_columns_v3(n, depth, stride, transposed, x, packed);
+    default: return pack(4, n, depth, stride, transposed, x, packed);
+  }
+}
+
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, const float *b,
+                     int adding, size_t stride, float *c) {
+  switch (level) {
+    case 4: return block(v4_tiles, 8, 16, 3, rows, columns, depth, alpha, a, b, adding, stride, c);
+    case 3: return block(v3_tiles, 6, 8, 2, rows, columns, depth, alpha, a, b, adding, stride, c);
+    default: return block(base_tiles, 4, 4, 1, rows, columns, depth, alpha, a, b, adding, stride, c);
+  }
+}

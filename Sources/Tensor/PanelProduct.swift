@@ -1,0 +1,104 @@
+import CKernels
+
+/// One matrix product, `result = alpha · left · right`, as the kernels take it: the left matrix packed in panels of a few
+/// rows, the right one in panels of a few columns, both cut into blocks of `MatMul.depth`.
+struct PanelProduct: Sendable {
+  /// M, N and L
+  let rows, columns, inner: Int
+  let alpha: Float
+  /// Whether the product is added to the result.
+  let adding: Bool
+  /// (M, L)
+  let left: MatrixMemory
+  /// (M, N), not transposed.
+  let result: MatrixMemory
+  /// Which of the processor's instructions compute; the bits are the same for all.
+  var level = Self.bestLevel
+
+  static let bestLevel = rl_matmul_level()
+
+  /// Rows of a panel of the left matrix.
+  var panelRows: Int { rl_matmul_panel_rows(level) }
+
+  init(
+    rows: Int, columns: Int, inner: Int, alpha: Float = 1, adding: Bool, left: MatrixMemory, result: MatrixMemory
+  ) {
+    precondition(!result.isTransposed)
+    (self.rows, self.columns, self.inner) = (rows, columns, inner)
+    (self.alpha, self.adding, self.left, self.result) = (alpha, adding, left, result)
+  }
+
+  /// So many rows, filled up to whole panels.
+  func packedCount(rows: Int) -> Int { (rows + panelRows - 1) / panelRows * panelRows }
+
+  /// Calls `body` with parts of the rows and the inner dimension, small enough to be packed at a time, in order.
+  func forEachChunk(_ body: (_ rows: Range<Int>, _ depth: Range<Int>) -> Void) {
+    for row in stride(from: 0, to: rows, by: MatMul.packedRows) {
+      for start in stride(from: 0, to: inner, by: MatMul.packedDepth) {
+        body(row..<min(row + MatMul.packedRows, rows), start..<min(start + MatMul.packedDepth, inner))
+      }
+    }
+  }
+
+  /// The chains that a chunk of the inner dimension is made of.
+  func blocks(of depth: Range<Int>) -> some Sequence<Range<Int>> {
+    stride(from: depth.lowerBound, to: depth.upperBound, by: MatMul.depth).lazy.map {
+      $0..<min($0 + MatMul.depth, depth.upperBound)
+    }
+  }
+
+  /// A product over nothing is zero.
+  func clearWithoutInner() {
+    guard inner == 0, !adding else { return }
+    for row in 0..<rows { unsafe result.address(row, 0).update(repeating: 0, count: columns) }
+  }
+
+  /// Packs some rows of a chunk, block after block.
+  /// - Parameter part: counted from the chunk's first row; begins with a panel.
+  func packLeft(
+    _ part: Range<Int>, of chunk: Range<Int>, _ depth: Range<Int>, into packed: UnsafeMutablePointer<Float>
+  ) {
+    for block in blocks(of: depth) {
+      unsafe rl_matmul_pack_rows(
+        level, part.count, block.count, left.stride, left.isTransposed ? 0 : 1,
+        left.address(chunk.lowerBound + part.lowerBound, block.lowerBound),
+        place(part.lowerBound, of: chunk, block, in: depth, packed))
+    }
+  }
+
+  /// Where the panels of a block begin, from some row of the chunk on.
+  private func place(
+    _ row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>, _ packed: UnsafeMutablePointer<Float>
+  ) -> UnsafeMutablePointer<Float> {
+    unsafe packed + packedCount(rows: chunk.count) * (block.lowerBound - depth.lowerBound) + row * block.count
+  }
+
+  /// Packs some columns of a block of the right matrix.
+  /// - Parameter right: (L, N)
+  func pack(_ right: MatrixMemory, _ columns: Range<Int>, _ block: Range<Int>, into panels: UnsafeMutablePointer<Float>) {
+    unsafe pack(
+      right.address(block.lowerBound, columns.lowerBound), stride: right.stride, isTransposed: right.isTransposed,
+      columns.count, depth: block.count, into: panels)
+  }
+
+  /// Packs columns that lie at `x`.
+  func pack(
+    _ x: UnsafePointer<Float>, stride: Int, isTransposed: Bool, _ columns: Int, depth: Int,
+    into panels: UnsafeMutablePointer<Float>
+  ) {
+    unsafe rl_matmul_pack_columns(level, columns, depth, stride, isTransposed ? 1 : 0, x, panels)
+  }
+
+  /// Multiplies some packed rows of a chunk with packed columns.
+  /// - Parameter part: counted from the chunk's first row; begins with a panel.
+  func multiply(
+    _ part: Range<Int>, of chunk: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, in depth: Range<Int>,
+    _ packed: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<Float>
+  ) {
+    unsafe rl_matmul_block(
+      level, part.count, columns.count, block.count, alpha,
+      place(part.lowerBound, of: chunk, block, in: depth, packed), panels,
+      adding || block.lowerBound > 0 ? 1 : 0, result.stride,
+      result.address(chunk.lowerBound + part.lowerBound, columns.lowerBound))
+  }
+}

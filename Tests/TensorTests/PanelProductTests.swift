@@ -1,0 +1,67 @@
+import Testing
+
+@testable import Tensor
+
+@Suite struct PanelProductTests {
+  /// Sizes around the edges of panels, tiles, chains and chunks.
+  static let sizes = [(1, 1, 1), (1, 96, 256), (3, 49, 7), (8, 48, 257), (17, 100, 600), (65, 31, 300), (200, 130, 2100)]
+
+  /// The definition: chains of fused multiply-adds over 256 of the inner dimension, added in order.
+  private func definition(_ a: Tensor, _ b: Tensor, _ M: Int, _ N: Int, _ L: Int, alpha: Float, onto c: Tensor?) -> [Float] {
+    (0..<M * N).map { element in
+      let row = element / N, column = element % N
+      var result = c.map { $0[element] }
+      for start in stride(from: 0, to: L, by: 256) {
+        var chain: Float = 0
+        for k in start..<min(start + 256, L) { chain.addProduct(a[row * L + k], b[k * N + column]) }
+        result = result.map { $0 + alpha * chain } ?? alpha * chain
+      }
+      return result ?? 0
+    }
+  }
+
+  @Test(arguments: sizes) func everyProcessorGivesTheBitsOfTheDefinition(M: Int, N: Int, L: Int) {
+    let a = random(M, L, seed: 1), b = random(L, N, seed: 2), before = random(M, N, seed: 3)
+    for adding in [false, true] {
+      let expected = definition(a, b, M, N, L, alpha: 0.7, onto: adding ? before : nil)
+      for level in [1, 3, 4] as [Int32] where level <= PanelProduct.bestLevel {
+        let c = before.duplicate()
+        var product = unsafe PanelProduct(
+          rows: M, columns: N, inner: L, alpha: 0.7, adding: adding, left: MatrixMemory(a.pointer, stride: L),
+          result: MatrixMemory(c.pointer, stride: N))
+        product.level = level
+        let right = unsafe MatrixMemory(b.pointer, stride: N), chosen = product
+        unsafe MatMul.multiply(product) { columns, depth, panels in unsafe chosen.pack(right, columns, depth, into: panels) }
+        #expect(c.array == expected, "level \(level)")
+      }
+    }
+  }
+
+  @Test func aRowHasTheSameBitsAloneAndAmongOthers() {
+    let x = random(40, 500, seed: 4), w = Weight(stored(random(130, 500, seed: 5), as: .bf16))
+    let together = Tensor(40, 130)
+    w.forward(x, into: together, tokens: 40)
+    for row in [0, 7, 39] {
+      let alone = Tensor(1, 130)
+      w.forward(Tensor(Array(x.array[row * 500..<(row + 1) * 500]), shape: [1, 500]), into: alone, tokens: 1)
+      #expect(alone.array == Array(together.array[row * 130..<(row + 1) * 130]))
+    }
+  }
+
+  @Test func smallProductsAgreeWithLargeOnes() {
+    let a = random(70, 520, seed: 6), b = random(520, 110, seed: 7), large = Tensor(70, 110), small = Tensor(70, 110)
+    MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(large))
+    unsafe MatMul.gemm(
+      rows: 70, columns: 110, inner: 520, MatrixMemory(a.pointer, stride: 520), MatrixMemory(b.pointer, stride: 110),
+      into: MatrixMemory(small.pointer, stride: 110))
+    #expect(small.array == large.array)
+  }
+
+  @Test func aProductOverNothingIsZero() {
+    let c = random(3, 4, seed: 8), before = c.array
+    MatMul.multiply(Matrix(Tensor(3, 0)), Matrix(Tensor(0, 4)), into: Matrix(c), adding: true)
+    #expect(c.array == before)
+    MatMul.multiply(Matrix(Tensor(3, 0)), Matrix(Tensor(0, 4)), into: Matrix(c))
+    #expect(c.array.allSatisfy { $0 == 0 })
+  }
+}
