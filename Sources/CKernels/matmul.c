@@ -5,7 +5,8 @@
 // its part of the result in registers. How many rows and columns, the processor decides; the bits do not depend on it,
 // for every element of the result is one chain of fused multiply-adds in the order of the depth.
 
-#define MATMUL_V4 __attribute__((target("arch=x86-64-v4")))
+// Vectors of 16 floats stay whole; the compiler would cut them in half for older processors' sake.
+#define MATMUL_V4 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define MATMUL_V3 __attribute__((target("arch=x86-64-v3")))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
