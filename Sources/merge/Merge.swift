@@ -21,7 +21,7 @@ extension GGUFTensorType: ExpressibleByArgument, ParameterValue {}
 
 @main struct Merge: StageCommand {
   static let stage = StageDescription(
-    name: "merge", revision: 5,
+    name: "merge", revision: 6,
     inputs: [
       .required("base", .base), .several("checkpoint", .checkpoint), .optional("original-base", .base),
     ],

@@ -53,7 +53,8 @@ import Testing
     try sandbox.succeed(
       "init-adapter", ["--base", "less-base", "--from-adapter", golden.path("randlora"), "--output", "over"])
     let adapted = try logits(base: "less-base", ["--checkpoint", "over"], in: sandbox)
-    #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 1e-5)
+    // The other way rounds every weight once more.
+    #expect(difference(try logits(base: "merged-base", [], in: sandbox), adapted) < 2e-5)
   }
 
   private func logits(base: String, _ more: [String], as name: String? = nil, in sandbox: Sandbox) throws -> Tensor {

@@ -1,5 +1,5 @@
 package import Adapters
-package import Checkpoint
+import Checkpoint
 package import Datasets
 package import JSON
 package import Tensor
