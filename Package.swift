@@ -117,8 +117,8 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
     program(
       "benchmark",
-      ["Failures", "JSON", "COpenBLAS", "Tensor", "Checkpoint", "Tokenizer", "DataFormats", "Datasets", "Adapters",
-        "Transformer", "Training", "StageSupport"]),
+      ["Failures", "JSON", "CLinux", "COpenBLAS", "Tensor", "Checkpoint", "Tokenizer", "DataFormats", "Datasets",
+        "Adapters", "Transformer", "Training", "StageSupport"]),
     program(
       "randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"],
       resources: [.embedInCode("finetune.yaml")],  // a link to pipelines/finetune.yaml

@@ -1,6 +1,6 @@
 package import Checkpoint
 package import Failures
-package import Tensor
+import Tensor
 
 /// How much of an update a LoRA adapter keeps.
 package enum LoRATruncation: Sendable {

@@ -1,4 +1,4 @@
-package import Checkpoint
+import Checkpoint
 import Failures
 import JSON
 import RegularExpressions

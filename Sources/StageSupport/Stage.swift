@@ -146,7 +146,7 @@ package final class Stage {
   /// - Parameters:
   ///   - section: the manifest's section of the output's kind.
   ///   - metrics: what was measured on the way, for the run record.
-  ///   - environment: further facts about the machine, such as the version of the BLAS library.
+  ///   - environment: further facts about the machine, such as the instructions that computed.
   ///   - check: a last look at the directory before it gets its name, for example by loading it again.
   @discardableResult
   package func publish(

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import CLinux
 import Checkpoint
 import Failures
 import FoundationEssentials
@@ -50,6 +51,7 @@ struct StepBenchmark: ParsableCommand {
     let adapter = try Adapter(
       configuration: adapterConfiguration(), modules: model.configuration.adaptableModules,
       tensors: model.configuration.trainableTensors, weights: model.weights(), seed: 0)
+    malloc_trim(0)  // what was needed to make the weights is not the step's
     let watch = PeakMemory()
     let decoder = try DecoderModel(model.configuration, weights: model.weights())
     let rows = try model.rows(lengths: rowLengths)
