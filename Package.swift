@@ -69,7 +69,7 @@ let package = Package(
     library(
       "Artifacts", ["Failures", "JSON", "CCrypto", "CLinux"],
       resources: [.embedInCode("Schemas")]),  // a link to schemas/
-    library("Tensor", ["Failures", "CKernels", "CLinux", "COpenBLAS"]),
+    library("Tensor", ["Failures", "CKernels", "COpenBLAS"]),
     library("Checkpoint", ["Failures", "JSON", "Tensor"]),
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),

@@ -4,5 +4,5 @@ int renameat2(int from_directory, const char *from, int to_directory, const char
 // From <linux/fs.h>: swap two paths in one step.
 static const unsigned int rl_rename_exchange = 1u << 1;
 
-// mallopt(3), whose header Glibc leaves out too.
+// malloc_trim(3), whose header Glibc leaves out too.
 #include <malloc.h>

@@ -1,5 +1,3 @@
-import CLinux
-
 // Shape letters, here and everywhere: T tokens of a micro-batch (all rows one after another), D model width,
 // F feed-forward width, H query heads, K key/value heads, d head width, V vocabulary, r rank, n number of bases.
 
@@ -20,12 +18,7 @@ package struct Tensor: @unchecked Sendable {
     let floats: UnsafeMutablePointer<Float>
     private let allocation: UnsafeMutableRawPointer
 
-    /// Freed pages stay with the process: glibc would return large pieces to the kernel, which clears every page that a step
-    /// asks for again. A step took a tenth more time.
-    private static let keepsFreedPages = mallopt(M_MMAP_MAX, 0) == 1 && mallopt(M_TRIM_THRESHOLD, .max) == 1
-
     init(count: Int) {
-      _ = Self.keepsFreedPages
       unsafe allocation = UnsafeMutableRawPointer.allocate(byteCount: count * 4 + 64, alignment: 16)
       unsafe floats = unsafe allocation.alignedUp(toMultipleOf: 64).bindMemory(to: Float.self, capacity: count)
     }
