@@ -115,85 +115,79 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
     }
 }
 
-// The tiles of a block of the result: every panel of a with every panel of b.
-INLINE void block(tile_function *const *tiles, size_t panel_rows, size_t lanes, size_t vectors, size_t rows,
-                  size_t columns, size_t depth, float alpha, const float *a, const float *b, int adding, size_t stride,
-                  float *c) {
-  size_t width = lanes * vectors;
-  for (size_t i = 0; i < rows; i += panel_rows)
-    for (size_t j = 0; j < columns; j += width) {
-      size_t m = rows - i < panel_rows ? rows - i : panel_rows, n = columns - j < width ? columns - j : width;
-      tile_function *tile = tiles[(m - 1) * vectors + (n - 1) / lanes];
-      const float *left = a + i * depth, *right = b + j * depth;
-      float *to = c + i * stride + j;
-      if (n % lanes == 0) {
-        tile(depth, alpha, left, right, adding, stride, to);
-      } else {
-        edge(tile, m, n, depth, alpha, left, right, adding, stride, to);
-      }
-    }
-}
+// What computes at a level of the instruction set: panels of `rows` and of `lanes * vectors` neighbours, how they are
+// packed, and a tile for each number of rows and of vectors.
+struct level {
+  size_t rows, lanes, vectors;
+  void (*pack_rows)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
+  void (*pack_columns)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
+  tile_function *const *tiles;
+};
+
+// The level of some tiles; the sizes of panels are known where they are packed, for the compiler's sake.
+#define LEVEL(TARGET, NAME, ROWS, LANES_, VECTORS)                                                                 \
+  TARGET static void pack_rows_##NAME(size_t n, size_t depth, size_t stride, int transposed, const float *x,       \
+                                      float *packed) {                                                             \
+    pack(ROWS, n, depth, stride, transposed, x, packed);                                                           \
+  }                                                                                                                \
+  TARGET static void pack_columns_##NAME(size_t n, size_t depth, size_t stride, int transposed, const float *x,    \
+                                         float *packed) {                                                          \
+    pack(LANES_ * VECTORS, n, depth, stride, transposed, x, packed);                                               \
+  }                                                                                                                \
+  static const struct level NAME = {ROWS, LANES_, VECTORS, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME};
 
 #define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, 8, 3, ROWS, VECTORS)
 #define V4_ROWS(ROWS) V4_TILE(ROWS, 1) V4_TILE(ROWS, 2) V4_TILE(ROWS, 3)
 #define V4_NAMES(ROWS) tile_v4_##ROWS##_1, tile_v4_##ROWS##_2, tile_v4_##ROWS##_3
 V4_ROWS(1) V4_ROWS(2) V4_ROWS(3) V4_ROWS(4) V4_ROWS(5) V4_ROWS(6) V4_ROWS(7) V4_ROWS(8)
-static tile_function *const v4_tiles[] = {V4_NAMES(1), V4_NAMES(2), V4_NAMES(3), V4_NAMES(4),
+static tile_function *const tiles_v4[] = {V4_NAMES(1), V4_NAMES(2), V4_NAMES(3), V4_NAMES(4),
                                           V4_NAMES(5), V4_NAMES(6), V4_NAMES(7), V4_NAMES(8)};
+LEVEL(MATMUL_V4, v4, 8, 16, 3)
 
 #define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, 6, 2, ROWS, VECTORS)
 #define V3_ROWS(ROWS) V3_TILE(ROWS, 1) V3_TILE(ROWS, 2)
 #define V3_NAMES(ROWS) tile_v3_##ROWS##_1, tile_v3_##ROWS##_2
 V3_ROWS(1) V3_ROWS(2) V3_ROWS(3) V3_ROWS(4) V3_ROWS(5) V3_ROWS(6)
-static tile_function *const v3_tiles[] = {V3_NAMES(1), V3_NAMES(2), V3_NAMES(3), V3_NAMES(4), V3_NAMES(5), V3_NAMES(6)};
+static tile_function *const tiles_v3[] = {V3_NAMES(1), V3_NAMES(2), V3_NAMES(3), V3_NAMES(4), V3_NAMES(5), V3_NAMES(6)};
+LEVEL(MATMUL_V3, v3, 6, 8, 2)
 
 // Without fused multiply-add in the processor the C library's gives the same bits, slowly.
 #define BASE_TILE(ROWS) TILE(, base, 4, 4, 1, ROWS, 1)
 BASE_TILE(1) BASE_TILE(2) BASE_TILE(3) BASE_TILE(4)
-static tile_function *const base_tiles[] = {tile_base_1_1, tile_base_2_1, tile_base_3_1, tile_base_4_1};
+static tile_function *const tiles_base[] = {tile_base_1_1, tile_base_2_1, tile_base_3_1, tile_base_4_1};
+LEVEL(, base, 4, 4, 1)
+
+static const struct level *find(int level) { return level == 4 ? &v4 : level == 3 ? &v3 : &base; }
 
 int rl_matmul_level(void) {
   return __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 1;
 }
 
-size_t rl_matmul_panel_rows(int level) { return level == 4 ? 8 : level == 3 ? 6 : 4; }
-size_t rl_matmul_panel_columns(int level) { return level == 4 ? 48 : level == 3 ? 16 : 4; }
-
-MATMUL_V4 static void pack_rows_v4(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
-  pack(8, n, depth, stride, transposed, x, y);
-}
-MATMUL_V3 static void pack_rows_v3(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
-  pack(6, n, depth, stride, transposed, x, y);
-}
-MATMUL_V4 static void pack_columns_v4(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
-  pack(48, n, depth, stride, transposed, x, y);
-}
-MATMUL_V3 static void pack_columns_v3(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *y) {
-  pack(16, n, depth, stride, transposed, x, y);
-}
+size_t rl_matmul_panel_rows(int level) { return find(level)->rows; }
 
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed) {
-  switch (level) {
-    case 4: return pack_rows_v4(n, depth, stride, transposed, x, packed);
-    case 3: return pack_rows_v3(n, depth, stride, transposed, x, packed);
-    default: return pack(4, n, depth, stride, transposed, x, packed);
-  }
+  find(level)->pack_rows(n, depth, stride, transposed, x, packed);
 }
 
 void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
                             float *packed) {
-  switch (level) {
-    case 4: return pack_columns_v4(n, depth, stride, transposed, x, packed);
-    case 3: return pack_columns_v3(n, depth, stride, transposed, x, packed);
-    default: return pack(4, n, depth, stride, transposed, x, packed);
-  }
+  find(level)->pack_columns(n, depth, stride, transposed, x, packed);
 }
 
 void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, const float *b,
                      int adding, size_t stride, float *c) {
-  switch (level) {
-    case 4: return block(v4_tiles, 8, 16, 3, rows, columns, depth, alpha, a, b, adding, stride, c);
-    case 3: return block(v3_tiles, 6, 8, 2, rows, columns, depth, alpha, a, b, adding, stride, c);
-    default: return block(base_tiles, 4, 4, 1, rows, columns, depth, alpha, a, b, adding, stride, c);
-  }
+  const struct level *on = find(level);
+  size_t width = on->lanes * on->vectors;
+  for (size_t i = 0; i < rows; i += on->rows)
+    for (size_t j = 0; j < columns; j += width) {
+      size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
+      tile_function *tile = on->tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
+      const float *left = a + i * depth, *right = b + j * depth;
+      float *to = c + i * stride + j;
+      if (n % on->lanes == 0) {
+        tile(depth, alpha, left, right, adding, stride, to);
+      } else {
+        edge(tile, m, n, depth, alpha, left, right, adding, stride, to);
+      }
+    }
 }

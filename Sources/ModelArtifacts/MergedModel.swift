@@ -135,8 +135,7 @@ package struct MergedModel {
     }
     if let value = adapters.trainedValue(of: name, from: before) { return try rounded(value, as: description) }
     guard let delta = module.flatMap({ adapters.delta(of: $0.name) }) else { return try rounded(before, as: description) }
-    let sum = Tensor(shape: before.shape)
-    sum.copy(from: before)
+    let sum = before.duplicate()
     sum.add(delta)
     let merged = try rounded(sum, as: description)
     let (largest, excess) = Unmerging.compare(merged, minus: delta, with: before)

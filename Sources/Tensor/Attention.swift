@@ -208,21 +208,21 @@ package struct Attention: Sendable {
 
   /// One head of a block's queries, (queries, d).
   private func queryMemory(_ tensor: Tensor, _ block: Block, _ head: Int) -> MatrixMemory {
-    unsafe MatrixMemory(
-      tensor.pointer + (block.queries.lowerBound * heads + head) * headDimension, stride: heads * headDimension)
+    memory(tensor, from: block.queries.lowerBound, head: head, of: heads)
   }
 
   /// What one query head adds to the gradient of a block's keys or values, (keys, d).
   private func gradientMemory(_ tensor: Tensor, _ segment: Segment, _ block: Block, _ head: Int) -> MatrixMemory {
-    unsafe MatrixMemory(
-      tensor.pointer + ((segment.keyOffset + block.keys.lowerBound) * heads + head) * headDimension,
-      stride: heads * headDimension)
+    memory(tensor, from: segment.keyOffset + block.keys.lowerBound, head: head, of: heads)
   }
 
   /// One head of a block's keys or values, (keys, d).
   private func keyMemory(_ tensor: Tensor, _ segment: Segment, _ block: Block, _ group: Int) -> MatrixMemory {
-    unsafe MatrixMemory(
-      tensor.pointer + ((segment.keyOffset + block.keys.lowerBound) * keyValueHeads + group) * headDimension,
-      stride: keyValueHeads * headDimension)
+    memory(tensor, from: segment.keyOffset + block.keys.lowerBound, head: group, of: keyValueHeads)
+  }
+
+  /// One of the heads that lie side by side in a tensor, from some token on.
+  private func memory(_ tensor: Tensor, from token: Int, head: Int, of count: Int) -> MatrixMemory {
+    unsafe MatrixMemory(tensor.pointer + (token * count + head) * headDimension, stride: count * headDimension)
   }
 }

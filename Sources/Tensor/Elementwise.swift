@@ -69,7 +69,7 @@ extension Tensor {
 
   /// A copy with memory of its own.
   package func duplicate() -> Tensor {
-    let copy = Tensor(shape: shape)
+    let copy = Tensor(unfilled: shape)
     copy.copy(from: self)
     return copy
   }

@@ -61,8 +61,7 @@ package enum MatMul {
       Parallel.forEachRange(of: rows.count, by: 8 * product.panelRows, file: file, function: function) {
         unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
       }
-      let size = max(fewestRows, (rows.count + pieces - 1) / pieces)
-      let rowsEach = (size + product.panelRows - 1) / product.panelRows * product.panelRows
+      let rowsEach = product.packedCount(rows: max(fewestRows, (rows.count + pieces - 1) / pieces))
       let rowGroups = (rows.count + rowsEach - 1) / rowsEach
       Parallel.forEach(rowGroups * columnGroups, file: file, function: function) { index in
         let first = index / rowGroups * columns, row = index % rowGroups * rowsEach

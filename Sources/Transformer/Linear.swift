@@ -43,7 +43,7 @@ struct Linear: Sendable {
   /// - Returns: (T, out)
   func forward(_ x: Tensor, pass: Pass) -> Tensor {
     let T = pass.rows.tokens
-    let y = Tensor(T, weight.rows)
+    let y = Tensor(unfilled: [T, weight.rows])
     if let copy = pass.copies[weightName] {
       MatMul.multiply(Matrix(x, rows: T, columns: weight.columns), Matrix(copy.value).transposed, into: Matrix(y))
     } else if let update = pass.updates[slot] {

@@ -15,11 +15,6 @@ struct MultiplicationRate {
     gigaflopsPerProcessor = (first.gigaflopsPerProcessor + second.gigaflopsPerProcessor) / 2
   }
 
-  /// The version and the processor kernels of OpenBLAS.
-  static var library: String {
-    unsafe "\(String(cString: openblas_get_config())), \(String(cString: openblas_get_corename()))"
-  }
-
   /// Multiplies (2048 × 2048) matrices for about as long as asked, with all threads.
   init(seconds: Double = 0.5) {
     let size = 2048

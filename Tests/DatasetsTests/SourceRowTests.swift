@@ -78,22 +78,10 @@ func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
     {"instruction":"x","output":"y z"}
     {"input_ids":[1,2,3],"labels":[-100,2,3]}
     """#.utf8)
-  var state: UInt64 = 5
-  func random(_ limit: Int) -> Int {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return Int(state >> 33) % limit
-  }
+  var mutation = RowMutation(seed: 5)
   for round in 0..<600 {
-    var bytes = round % 2 == 0 ? Array(seed.prefix(86)) : Array(seed.suffix(42))
-    for _ in 0...random(3) {
-      let place = random(bytes.count)
-      switch random(3) {
-      case 0: bytes[place] = UInt8(random(256))
-      case 1: bytes.remove(at: place)
-      default: bytes.insert(Array("\"{}[],:-1\n".utf8)[random(10)], at: place)
-      }
-    }
-    let name = ["a.jsonl", "a.json", "a.txt", "a"][random(4)]
+    let bytes = mutation.apply(to: Array(round % 2 == 0 ? seed.prefix(86) : seed.suffix(42)))
+    let name = ["a.jsonl", "a.json", "a.txt", "a"][mutation.random(4)]
     do {
       _ = try Prepared(String(decoding: bytes, as: UTF8.self), name: name, in: workplace)
     } catch let failure as Failure {

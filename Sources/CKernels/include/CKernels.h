@@ -24,9 +24,7 @@ int rl_all_finite_16(size_t n, const uint16_t *bits, uint16_t exponent);
 
 // matmul.c: products of packed panels. Level 4 or 3 (x86-64-v4, x86-64-v3) or 1 says which code computes, never what.
 int rl_matmul_level(void);  // the best of this processor
-// Neighbours that a panel of the left or right matrix holds.
-size_t rl_matmul_panel_rows(int level);
-size_t rl_matmul_panel_columns(int level);
+size_t rl_matmul_panel_rows(int level);  // rows that a panel of the left matrix holds
 // n neighbours in panels, filled up with zeros. Each begins at x + i * stride when transposed and is contiguous, else at
 // x + i with its elements a stride apart.
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
