@@ -64,7 +64,7 @@ package final class LinearUpdate: Sendable {
 
   private func kept(_ x: Tensor, _ rows: Rows, _ dropout: Dropout?) -> Tensor {
     guard let dropout else { return x }
-    let result = Tensor(shape: x.shape)
+    let result = Tensor(unfilled: x.shape)
     dropout.forward(x, into: result, rows: rows, module: index)
     return result
   }
@@ -121,7 +121,7 @@ struct TwoFactors: Sendable {
   let secondGradient: Matrix?
 
   private func inner(_ x: Matrix) -> Matrix {
-    let u = Tensor(x.rows, first.rows)
+    let u = Tensor(unfilled: [x.rows, first.rows])
     MatMul.multiply(x, first.transposed, into: Matrix(u))
     return Matrix(u)
   }
@@ -139,7 +139,7 @@ struct TwoFactors: Sendable {
       MatMul.multiply(dY.transposed, inner(x), into: secondGradient, alpha: scaling, adding: true)
     }
     guard firstGradient != nil || dX != nil else { return }
-    let dU = Matrix(Tensor(T, second.columns))
+    let dU = Matrix(Tensor(unfilled: [T, second.columns]))
     MatMul.multiply(dY, second, into: dU, alpha: scaling)
     if let firstGradient { MatMul.multiply(dU.transposed, x, into: firstGradient, adding: true) }
     if let dX { MatMul.multiply(dU, first, into: Matrix(dX, rows: T, columns: first.columns), adding: true) }

@@ -58,7 +58,7 @@ struct RandLoRAUpdate: Sendable {
 
   /// Forms the scaled bases, and ΔW where the plan says so, from the current parameters; clears gradients.
   func refresh(_ adapter: Adapter) {
-    let scaled = kept?.scaled ?? emptyScaled
+    let scaled = kept?.scaled ?? unfilledScaled
     scaledBases.forward(
       a: a, parameters: adapter.parameters, lambda: adapter.layout.entry(module: module, parameter: .lambda).offset,
       gamma: adapter.layout.entry(module: module, parameter: .gamma).offset, into: scaled)
@@ -75,7 +75,7 @@ struct RandLoRAUpdate: Sendable {
 
   /// Adds the gradients of λ and γ to the flat gradient.
   func project(_ adapter: Adapter, into gradient: Tensor) {
-    let scaledGradient = kept?.gradient ?? emptyScaled
+    let scaledGradient = kept?.gradient ?? unfilledScaled
     if case .delta(let delta) = form, let deltaGradient = delta.gradient {
       let dD = facesInput ? Matrix(deltaGradient) : Matrix(deltaGradient).transposed
       b.multiplyTransposed(dD, into: Matrix(scaledGradient), alpha: scaling)
@@ -87,5 +87,5 @@ struct RandLoRAUpdate: Sendable {
   }
 
   /// Room for the scaled bases or their gradient, (k, mn).
-  private var emptyScaled: Tensor { Tensor(scaledBases.rank * scaledBases.bases, scaledBases.width) }
+  private var unfilledScaled: Tensor { Tensor(unfilled: [scaledBases.rank * scaledBases.bases, scaledBases.width]) }
 }

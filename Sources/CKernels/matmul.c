@@ -14,6 +14,7 @@
 #define WIDEST 48
 
 typedef float vector4 __attribute__((vector_size(16), aligned(4)));
+typedef float vector8 __attribute__((vector_size(32), aligned(4)));
 
 // Panel q of the result holds `width` neighbours, depth first: packed[(q * depth + k) * width + i]. Neighbours that
 // x does not have are zeros.
@@ -31,6 +32,28 @@ INLINE void pack_neighbours(size_t width, size_t n, size_t depth, size_t stride,
       }
     }
   }
+}
+
+// Eight rows of x, transposed into columns of a panel.
+INLINE void pack_eight(size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
+  size_t k = 0;
+  for (; k + 8 <= depth; k += 8) {
+    vector8 row[8], pair[8], four[8];
+    UNROLLED for (int i = 0; i < 8; i++) row[i] = *(const vector8 *)(x + i * stride + k);
+    UNROLLED for (int i = 0; i < 8; i += 2) {
+      pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+      pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    UNROLLED for (int i = 0; i < 8; i += 4) UNROLLED for (int j = 0; j < 2; j++) {
+      four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    UNROLLED for (int i = 0; i < 4; i++) {
+      *(vector8 *)(to + (k + i) * width) = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+      *(vector8 *)(to + (k + i + 4) * width) = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+  }
+  for (; k < depth; k++) UNROLLED for (int i = 0; i < 8; i++) to[k * width + i] = x[i * stride + k];
 }
 
 // Four rows of x, transposed into columns of a panel.
@@ -61,6 +84,7 @@ INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride,
   for (size_t first = 0; first < n; first += width, packed += depth * width) {
     size_t m = n - first < width ? n - first : width, i = 0;
     const float *from = x + first * stride;
+    for (; i + 8 <= m; i += 8) pack_eight(width, depth, stride, from + i * stride, packed + i);
     for (; i + 4 <= m; i += 4) pack_four(width, depth, stride, from + i * stride, packed + i);
     for (; i < width; i++)
       for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;

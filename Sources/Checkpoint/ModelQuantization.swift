@@ -44,7 +44,13 @@ package struct ModelQuantization {
       let plain = TensorDescription(name: name, dtype: try weights.weight(name, shape: shape).dtype, shape: shape)
       groups.append(quantized.contains(ByteString(name)) ? Self.descriptions(name, shape, scheme) : [plain])
     }
-    plan = ShardPlan(groups: groups, limit: Self.shardLimit)
+    // Each weight's last part may have any number of bytes, and what follows would lie at addresses that are no multiple of
+    // its elements' size: readers would have to copy it.
+    let plain = Set(groups.filter { $0.count == 1 }.map { ByteString($0[0].name) })
+    let last = Set(groups.filter { $0.count > 1 }.compactMap(\.last).map { ByteString($0.name) })
+    plan = ShardPlan(groups: groups, limit: Self.shardLimit).ordered { tensor in
+      plain.contains(ByteString(tensor.name)) ? 0 : last.contains(ByteString(tensor.name)) ? 2 : 1
+    }
   }
 
   /// What `write` writes.
@@ -59,29 +65,34 @@ package struct ModelQuantization {
   ) throws(Failure) {
     for (number, shard) in plan.shards.enumerated() {
       let file = try SafeTensorsWriter(try locate(plan.name(of: number)), tensors: shard)
-      var rest = shard[...]
-      while let first = rest.first {
-        let parts = try parts(of: first.name)
-        for part in parts { try file.append(part) }
-        try progress(rest.prefix(parts.count).reduce(0) { $0 + ($1.byteCount ?? 0) })
-        rest = rest.dropFirst(parts.count)
+      var last: [StoredTensor] = []
+      for tensor in shard {
+        guard let shape = shapes[ByteString(tensor.name)] else { continue }  // a part of a weight before it
+        let stored = try weights.weight(tensor.name, shape: shape)
+        if quantized.contains(ByteString(tensor.name)) {
+          let parts = try quantize(stored, name: tensor.name).savedTensors
+          for part in parts.dropLast() { try file.append(part) }
+          last += parts.suffix(1)
+          try progress(parts.reduce(0) { $0 + $1.byteCount })
+        } else {
+          try file.append(stored)
+          try progress(stored.byteCount)
+        }
       }
+      for part in last { try file.append(part) }
       file.finish()
     }
     if let index = plan.index { try OutputFile.write(index.text() + "\n", to: try locate(WeightFiles.index)) }
   }
 
-  /// The tensors that stand for one weight, in the order of their descriptions.
-  private func parts(of name: String) throws(Failure) -> [StoredTensor] {
-    let stored = try weights.weight(name, shape: shapes[ByteString(name)] ?? [])
-    guard quantized.contains(ByteString(name)) else { return [stored] }
+  private func quantize(_ stored: StoredTensor, name: String) throws(Failure) -> QuantizedMatrix {
     let matrix = scheme.quantize(stored.floats())
     guard matrix.isFinite else {
       throw Failure(
         .badData, "the tensor '\(name)' holds values beyond the range of float16, in which int8 rows are made",
         hint: "choose --quantize nf4")
     }
-    return matrix.savedTensors
+    return matrix
   }
 
   /// config.json of the quantized model.

@@ -29,6 +29,13 @@ package struct ShardPlan: Sendable {
     self.shards = shards
   }
 
+  /// The same files with the tensors of each in the order of `place`, from 0 to 2, and otherwise as they were.
+  func ordered(by place: (TensorDescription) -> Int) -> ShardPlan {
+    ShardPlan(shards: shards.map { shard in (0...2).flatMap { wanted in shard.filter { place($0) == wanted } } })
+  }
+
+  private init(shards: [[TensorDescription]]) { self.shards = shards }
+
   /// The name of a file: `model.safetensors`, or `model-00001-of-00003.safetensors`.
   package func name(of shard: Int) -> String {
     func padded(_ number: Int) -> String {

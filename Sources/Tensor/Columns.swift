@@ -7,7 +7,7 @@ extension Tensor {
   package func columns(ofWidths widths: [Int]) -> [Tensor] {
     precondition(widths.reduce(0, +) == shape[1])
     guard widths.count > 1 else { return [self] }
-    let parts = widths.map { Tensor(shape[0], $0) }
+    let parts = widths.map { Tensor(unfilled: [shape[0], $0]) }
     Self.forEachPart(parts, rows: shape[0]) { row, part, column in
       let width = part.shape[1]
       unsafe (part.pointer + row * width).update(from: pointer + row * shape[1] + column, count: width)
@@ -22,7 +22,7 @@ extension Tensor {
       self = parts[0]
       return
     }
-    let whole = Tensor(parts[0].shape[0], parts.reduce(0) { $0 + $1.shape[1] })
+    let whole = Tensor(unfilled: [parts[0].shape[0], parts.reduce(0) { $0 + $1.shape[1] }])
     Self.forEachPart(parts, rows: whole.shape[0]) { row, part, column in
       let width = part.shape[1]
       unsafe (whole.pointer + row * whole.shape[1] + column).update(

@@ -14,8 +14,7 @@ package enum CrossEntropy {
     let rows = targets.count
     let V = logits.count / max(rows, 1)
     precondition(targets.allSatisfy { $0 >= 0 && $0 < V })
-    let nll = Tensor(rows)
-    let hits = Tensor(rows)
+    let nll = Tensor(unfilled: [rows]), hits = Tensor(unfilled: [rows])
     Parallel.forEach(rows) { row in
       var target = targets[targets.startIndex + row]
       var correct: UInt8 = 0

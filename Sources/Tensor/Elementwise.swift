@@ -83,7 +83,7 @@ extension Tensor {
 extension Tensor {
   /// A copy of consecutive elements, in a shape of its own.
   package func slice(_ range: Range<Int>, shape: [Int]) -> Tensor {
-    let slice = Tensor(shape: shape)
+    let slice = Tensor(unfilled: shape)
     precondition(range.lowerBound >= 0 && range.upperBound <= count && range.count == slice.count)
     unsafe slice.pointer.update(from: pointer + range.lowerBound, count: range.count)
     return slice

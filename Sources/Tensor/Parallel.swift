@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// Spreads independent pieces of work over threads.
@@ -24,13 +23,8 @@ package enum Parallel {
   }
 
   private static func run(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    let workers = min(threads, count)
-    if workers <= 1 {
-      for index in 0..<count { body(index) }
-      return
-    }
     let next = Atomic<Int>(0)
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    Workers.shared.share(with: min(threads, count) - 1) {
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         if index >= count { return }

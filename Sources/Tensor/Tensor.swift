@@ -8,23 +8,7 @@
 package struct Tensor: @unchecked Sendable {
   package let shape: [Int]
   package let count: Int
-  private let memory: Memory
-
-  /// Owns the floats; 64-byte aligned, as vector loads like it.
-  ///
-  /// The alignment is made here, for glibc's aligned allocation does not reuse a freed piece of the very same size: a
-  /// training step took a fifth more memory.
-  @safe private final class Memory {
-    let floats: UnsafeMutablePointer<Float>
-    private let allocation: UnsafeMutableRawPointer
-
-    init(count: Int) {
-      unsafe allocation = UnsafeMutableRawPointer.allocate(byteCount: count * 4 + 64, alignment: 16)
-      unsafe floats = unsafe allocation.alignedUp(toMultipleOf: 64).bindMemory(to: Float.self, capacity: count)
-    }
-
-    deinit { unsafe allocation.deallocate() }
-  }
+  private let memory: FloatMemory
 
   /// A tensor of zeros.
   package init(_ shape: Int...) { self.init(shape: shape) }
@@ -40,7 +24,7 @@ package struct Tensor: @unchecked Sendable {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative dimension in \(shape)")
     self.shape = shape
     count = shape.reduce(1, *)
-    memory = Memory(count: count)
+    memory = FloatMemory(count: count)
   }
 
   package init(_ values: [Float], shape: [Int]) {

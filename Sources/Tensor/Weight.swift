@@ -68,7 +68,7 @@ package struct Weight: Sendable {
 
   /// The whole weight as float32, (out, in).
   package func floats() -> Tensor {
-    let result = Tensor(shape: shape)
+    let result = Tensor(unfilled: shape)
     widen(into: result)
     return result
   }

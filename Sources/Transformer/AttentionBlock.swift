@@ -48,7 +48,7 @@ struct AttentionBlock: Sendable {
       pass.ropes[rope].forward(q, heads: attention.heads)
       pass.ropes[rope].forward(k, heads: attention.keyValueHeads)
     }
-    let attended = Tensor(shape: q.shape), lse = Tensor(attention.heads, pass.rows.tokens)
+    let attended = Tensor(unfilled: q.shape), lse = Tensor(unfilled: [attention.heads, pass.rows.tokens])
     let segments = cache?.append(k, v, rows: pass.rows) ?? ownSegments(k, v, rows: pass.rows)
     attention.forward(q, segments: segments, into: attended, lse: lse)
     return (
@@ -77,7 +77,7 @@ struct AttentionBlock: Sendable {
 
   /// The gradients of what the projections yielded for queries, keys and values.
   private func backwardThroughAttention(_ dAttended: Tensor, _ own: Own, pass: Pass) -> [Tensor] {
-    let dQ = Tensor(shape: own.q.shape), dK = Tensor(shape: own.k.shape), dV = Tensor(shape: own.v.shape)
+    let dQ = Tensor(unfilled: own.q.shape), dK = Tensor(shape: own.k.shape), dV = Tensor(shape: own.v.shape)
     attention.backward(
       dOut: dAttended, q: own.q, out: own.attended, lse: own.lse,
       segments: ownSegments(own.k, own.v, rows: pass.rows), dQ: dQ, dK: dK, dV: dV)

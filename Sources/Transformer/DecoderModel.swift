@@ -90,7 +90,7 @@ package final class DecoderModel: Sendable {
 
   /// (T, D)
   private func embed(_ tokens: [Int32], pass: Pass) -> Tensor {
-    let x = Tensor(tokens.count, configuration.width)
+    let x = Tensor(unfilled: [tokens.count, configuration.width])
     let scale = configuration.embeddingScale(weights: embedding.dtype)
     if let copy = pass.copies[Self.embeddingName] {
       for (row, id) in tokens.enumerated() { x.copyRows(of: copy.value, Int(id)..<Int(id) + 1, to: row) }

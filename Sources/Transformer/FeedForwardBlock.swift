@@ -45,7 +45,7 @@ struct FeedForwardBlock: Sendable {
   }
 
   private func activated(_ gate: Tensor, _ up: Tensor) -> Tensor {
-    let out = Tensor(shape: gate.shape)
+    let out = Tensor(unfilled: gate.shape)
     activation.forward(gate: gate, up: up, into: out)
     return out
   }

@@ -39,7 +39,7 @@ struct Norm: Sendable {
   /// - Returns: the normalised rows, in the shape of `x`.
   func forward(_ x: Tensor, pass: Pass) -> (y: Tensor, input: NormInput) {
     let rows = x.count / frozen.weight.count
-    let y = Tensor(shape: x.shape), rstd = Tensor(rows)
+    let y = Tensor(unfilled: x.shape), rstd = Tensor(unfilled: [rows])
     norm(pass).forward(x, into: y, rstd: rstd, tokens: rows)
     return (y, NormInput(x: x, rstd: rstd))
   }

@@ -85,7 +85,7 @@ package struct PredictionHead: Sendable {
   }
 
   private func gather(_ hidden: Tensor, _ tokens: ArraySlice<Int>) -> Tensor {
-    let result = Tensor(tokens.count, hidden.shape[1])
+    let result = Tensor(unfilled: [tokens.count, hidden.shape[1]])
     for (row, token) in tokens.enumerated() { result.copyRows(of: hidden, token..<token + 1, to: row) }
     return result
   }

@@ -12,9 +12,10 @@ final class PeakMemory: Sendable {
   init() {
     DispatchQueue.global().async { [self] in
       while !isDone.load(ordering: .relaxed) {
-        peakPrivate.max(Self.field("RssAnon"), ordering: .relaxed)
-        peakResident.max(Self.field("VmRSS"), ordering: .relaxed)
-        usleep(2000)
+        let (resident, shared) = Self.now
+        peakPrivate.max(resident - shared, ordering: .relaxed)
+        peakResident.max(resident, ordering: .relaxed)
+        usleep(5000)
       }
     }
   }
@@ -25,13 +26,19 @@ final class PeakMemory: Sendable {
     return (peakPrivate.load(ordering: .relaxed), peakResident.load(ordering: .relaxed))
   }
 
-  /// The most resident bytes of this process since it began, mapped files included.
-  static var resident: Int { field("VmHWM") }
+  /// Resident bytes, and those of them that files back, from /proc/self/statm: in pages, after the size.
+  private static var now: (resident: Int, shared: Int) {
+    let pages = contents("statm").split(separator: " ").prefix(3).map { (Int($0) ?? 0) * 4096 }
+    return pages.count == 3 ? (pages[1], pages[2]) : (0, 0)
+  }
 
-  /// A field of /proc/self/status, in bytes.
-  private static func field(_ name: String) -> Int {
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+  /// The most resident bytes of this process since it began, mapped files included.
+  static var resident: Int {
+    let line = contents("status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return (line?.split { $0 == " " || $0 == "\t" }.dropFirst().first).flatMap { Int($0) }.map { $0 * 1024 } ?? 0
+  }
+
+  private static func contents(_ name: String) -> String {
+    (try? String(contentsOfFile: "/proc/self/" + name, encoding: .utf8)) ?? ""
   }
 }

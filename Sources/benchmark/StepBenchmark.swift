@@ -51,7 +51,8 @@ struct StepBenchmark: ParsableCommand {
     let adapter = try Adapter(
       configuration: adapterConfiguration(), modules: model.configuration.adaptableModules,
       tensors: model.configuration.trainableTensors, weights: model.weights(), seed: 0)
-    malloc_trim(0)  // what was needed to make the weights is not the step's
+    Tensor.releaseFreedMemory()  // what was needed to make the weights is not the step's
+    malloc_trim(0)
     let watch = PeakMemory()
     let decoder = try DecoderModel(model.configuration, weights: model.weights())
     let rows = try model.rows(lengths: rowLengths)

@@ -9,7 +9,7 @@ import Tensor
 
 @main struct ImportBase: StageCommand {
   static let stage = StageDescription(
-    name: "import-base", revision: 2, output: .base,
+    name: "import-base", revision: 3, output: .base,
     parameters: [
       .result("base-model", .path), .result("base-model-id"), .result("quantize"), .result("double-quant"),
       .result("blocksize"), .result("compute-dtype"), .result("skip-modules", .list), .never("device"),

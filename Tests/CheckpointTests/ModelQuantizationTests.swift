@@ -63,6 +63,18 @@ private func open(_ directory: TemporaryDirectory) throws -> (ModelConfiguration
   }
 }
 
+@Test(arguments: schemes) private func `no tensor of a quantized model has to be copied to be read`(
+  _ scheme: QuantizationScheme
+) throws {
+  let directory = try TemporaryDirectory()
+  try quantize(scheme, into: directory)
+  var offset = 0
+  for tensor in try SafeTensors(directory.path + "/model.safetensors").descriptions {
+    #expect(offset % tensor.dtype.size == 0, "\(tensor.name)")
+    offset += tensor.byteCount ?? 0
+  }
+}
+
 @Test func `skipped modules stay, others and the head may be quantized`() throws {
   let directory = try TemporaryDirectory()
   try quantize(fourBit, skipping: ["down_proj", "model.layers.0.self_attn.q_proj"], into: directory)

@@ -8,7 +8,7 @@ import Testing
 /// runner takes results of the old code for those of the new.
 private let golden: [(stage: String, revision: Int, arguments: [String], digest: String)] = [
   (
-    "import-base", 2, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
+    "import-base", 3, ["--base-model", "model", "--base-model-id", "org/tiny@v1"],
     "826fa34abd801522c3bbde3c223e3d215ffbb58de911a66cd3dc337c7181182c"
   ),
   (
