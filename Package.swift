@@ -118,7 +118,7 @@ let package = Package(
     program(
       "benchmark",
       ["Failures", "JSON", "CLinux", "COpenBLAS", "Tensor", "Checkpoint", "Tokenizer", "DataFormats", "Datasets",
-        "Adapters", "Transformer", "Training", "StageSupport"]),
+        "Adapters", "Transformer", "Training", "Pipeline", "StageSupport"]),
     program(
       "randlora", ["Failures", "JSON", "Artifacts", "Pipeline", "StageSupport"],
       resources: [.embedInCode("finetune.yaml")],  // a link to pipelines/finetune.yaml

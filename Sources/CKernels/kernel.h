@@ -7,8 +7,8 @@
 
 #pragma clang fp contract(off)
 
-// One source, two machine codes; the loader picks. The results are the same bits.
-#define KERNEL __attribute__((target_clones("arch=x86-64-v3", "default")))
+// One source, three machine codes; the loader picks. The results are the same bits.
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define INLINE static inline __attribute__((always_inline))
 #define LANES 16
 

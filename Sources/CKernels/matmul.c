@@ -100,16 +100,16 @@ INLINE void pack(size_t width, size_t n, size_t depth, size_t stride, int transp
   }
 }
 
-// One function for each number of rows and of vectors that a tile of the result may have.
-// c (ROWS, VECTORS * LANES_) = alpha * sum, or c + alpha * sum.
-#define TILE(TARGET, LEVEL, LANES_, PANEL_ROWS, PANEL_VECTORS, ROWS, VECTORS)                                        \
+// One function for each number of rows and of vectors that a tile of the result may have; a_step and b_step lead from one
+// depth to the next. c (ROWS, VECTORS * LANES_) = alpha * sum, or c + alpha * sum.
+#define TILE(TARGET, LEVEL, LANES_, ROWS, VECTORS)                                                                   \
   TARGET static void tile_##LEVEL##_##ROWS##_##VECTORS(size_t depth, float alpha, const float *restrict a,           \
-                                                       const float *restrict b, int adding, size_t stride,           \
-                                                       float *restrict c) {                                          \
+                                                       size_t a_step, const float *restrict b, size_t b_step,        \
+                                                       int adding, size_t stride, float *restrict c) {               \
     typedef float vector __attribute__((vector_size(4 * LANES_), aligned(4)));                                       \
     vector sums[ROWS][VECTORS];                                                                                      \
     UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < VECTORS; j++) sums[i][j] = (vector){0};     \
-    for (size_t k = 0; k < depth; k++, a += PANEL_ROWS, b += PANEL_VECTORS * LANES_) {                               \
+    for (size_t k = 0; k < depth; k++, a += a_step, b += b_step) {                                                   \
       vector right[VECTORS];                                                                                         \
       UNROLLED for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES_);                       \
       UNROLLED for (int i = 0; i < ROWS; i++) {                                                                      \
@@ -124,14 +124,14 @@ INLINE void pack(size_t width, size_t n, size_t depth, size_t stride, int transp
     }                                                                                                                \
   }
 
-typedef void tile_function(size_t depth, float alpha, const float *restrict a, const float *restrict b, int adding,
-                           size_t stride, float *restrict c);
+typedef void tile_function(size_t depth, float alpha, const float *restrict a, size_t a_step, const float *restrict b,
+                           size_t b_step, int adding, size_t stride, float *restrict c);
 
 // A tile whose last vector is not full goes through memory of its own.
-INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth, float alpha, const float *a,
-                 const float *b, int adding, size_t stride, float *c) {
+INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_step,
+                 const float *b, size_t b_step, int adding, size_t stride, float *c) {
   float whole[8 * WIDEST];
-  tile(depth, alpha, a, b, 0, WIDEST, whole);
+  tile(depth, alpha, a, a_step, b, b_step, 0, WIDEST, whole);
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < columns; j++) {
       float sum = whole[i * WIDEST + j];
@@ -160,7 +160,7 @@ struct level {
   }                                                                                                                \
   static const struct level NAME = {ROWS, LANES_, VECTORS, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME};
 
-#define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, 8, 3, ROWS, VECTORS)
+#define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, ROWS, VECTORS)
 #define V4_ROWS(ROWS) V4_TILE(ROWS, 1) V4_TILE(ROWS, 2) V4_TILE(ROWS, 3)
 #define V4_NAMES(ROWS) tile_v4_##ROWS##_1, tile_v4_##ROWS##_2, tile_v4_##ROWS##_3
 V4_ROWS(1) V4_ROWS(2) V4_ROWS(3) V4_ROWS(4) V4_ROWS(5) V4_ROWS(6) V4_ROWS(7) V4_ROWS(8)
@@ -168,7 +168,7 @@ static tile_function *const tiles_v4[] = {V4_NAMES(1), V4_NAMES(2), V4_NAMES(3),
                                           V4_NAMES(5), V4_NAMES(6), V4_NAMES(7), V4_NAMES(8)};
 LEVEL(MATMUL_V4, v4, 8, 16, 3)
 
-#define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, 6, 2, ROWS, VECTORS)
+#define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, ROWS, VECTORS)
 #define V3_ROWS(ROWS) V3_TILE(ROWS, 1) V3_TILE(ROWS, 2)
 #define V3_NAMES(ROWS) tile_v3_##ROWS##_1, tile_v3_##ROWS##_2
 V3_ROWS(1) V3_ROWS(2) V3_ROWS(3) V3_ROWS(4) V3_ROWS(5) V3_ROWS(6)
@@ -176,7 +176,7 @@ static tile_function *const tiles_v3[] = {V3_NAMES(1), V3_NAMES(2), V3_NAMES(3),
 LEVEL(MATMUL_V3, v3, 6, 8, 2)
 
 // Without fused multiply-add in the processor the C library's gives the same bits, slowly.
-#define BASE_TILE(ROWS) TILE(, base, 4, 4, 1, ROWS, 1)
+#define BASE_TILE(ROWS) TILE(, base, 4, ROWS, 1)
 BASE_TILE(1) BASE_TILE(2) BASE_TILE(3) BASE_TILE(4)
 static tile_function *const tiles_base[] = {tile_base_1_1, tile_base_2_1, tile_base_3_1, tile_base_4_1};
 LEVEL(, base, 4, 4, 1)
@@ -189,6 +189,8 @@ int rl_matmul_level(void) {
 
 size_t rl_matmul_panel_rows(int level) { return find(level)->rows; }
 
+size_t rl_matmul_lanes(int level) { return find(level)->lanes; }
+
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed) {
   find(level)->pack_rows(n, depth, stride, transposed, x, packed);
 }
@@ -198,20 +200,21 @@ void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, in
   find(level)->pack_columns(n, depth, stride, transposed, x, packed);
 }
 
-void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, const float *b,
-                     int adding, size_t stride, float *c) {
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
+                     const float *b, size_t b_stride, int adding, size_t stride, float *c) {
   const struct level *on = find(level);
   size_t width = on->lanes * on->vectors;
+  size_t a_step = a_stride ? a_stride : on->rows, b_step = b_stride ? b_stride : width;
   for (size_t i = 0; i < rows; i += on->rows)
     for (size_t j = 0; j < columns; j += width) {
       size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
       tile_function *tile = on->tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
-      const float *left = a + i * depth, *right = b + j * depth;
+      const float *left = a_stride ? a + i : a + i * depth, *right = b_stride ? b + j : b + j * depth;
       float *to = c + i * stride + j;
       if (n % on->lanes == 0) {
-        tile(depth, alpha, left, right, adding, stride, to);
+        tile(depth, alpha, left, a_step, right, b_step, adding, stride, to);
       } else {
-        edge(tile, m, n, depth, alpha, left, right, adding, stride, to);
+        edge(tile, m, n, depth, alpha, left, a_step, right, b_step, adding, stride, to);
       }
     }
 }

@@ -5,8 +5,8 @@ private let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 private func place(_ value: Double) -> String { HTML.number((value * 10).rounded() / 10) }
 
 /// Lines over a common axis, as inline SVG.
-struct LineChart {
-  typealias Line = (name: String, points: [(x: Double, y: Double)])
+package struct LineChart {
+  package typealias Line = (name: String, points: [(x: Double, y: Double)])
 
   let lines: [Line]
   /// Single values on the lines of the same index.
@@ -14,12 +14,16 @@ struct LineChart {
   let x: String
   let y: String
 
+  package init(lines: [Line], marks: [Line] = [], x: String, y: String) {
+    (self.lines, self.marks, self.x, self.y) = (lines, marks, x, y)
+  }
+
   private static let (width, height) = (760.0, 320.0)
   private static let (left, right, top, bottom) = (56.0, 16.0, 28.0, 36.0)
   /// More points than a screen has columns are thinned out.
   private static let resolution = 1000
 
-  var svg: String {
+  package var svg: String {
     let points = (lines + marks).flatMap(\.points)
     let xs = Axis(points.map(\.x), from: Self.left, to: Self.width - Self.right)
     let ys = Axis(points.map(\.y), from: Self.height - Self.bottom, to: Self.top)

@@ -31,7 +31,9 @@ extension Tensor {
   }
 
   package func fill(with value: Float) {
-    unsafe pointer.update(repeating: value, count: count)
+    Parallel.forEachRange(of: count, by: Self.block) { range in
+      unsafe (pointer + range.lowerBound).update(repeating: value, count: range.count)
+    }
   }
 
   /// Copies the elements of `other` over this tensor's own.

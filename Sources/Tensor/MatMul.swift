@@ -66,19 +66,21 @@ package enum MatMul {
       Parallel.forEach(rowGroups * columnGroups, file: file, function: function) { index in
         let first = index / rowGroups * columns, row = index % rowGroups * rowsEach
         let group = first..<min(first + columns, product.columns)
+        let part = rows.lowerBound + row..<rows.lowerBound + min(row + rowsEach, rows.count)
         unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.depth * columns) { scratch in
           guard let panels = scratch.baseAddress else { return }
           for block in product.blocks(of: depth) {
             unsafe packRight(group, block, panels)
             unsafe product.multiply(
-              row..<min(row + rowsEach, rows.count), of: rows, group, block, in: depth, packed.pointer, panels)
+              part, group, block, product.packedLeft(from: row, of: rows, block, in: depth, packed.pointer),
+              PanelProduct.Panels(packed: panels))
           }
         }
       }
     }
   }
 
-  /// A small product in the calling thread.
+  /// A small product in the calling thread; what lies side by side is read where it lies.
   static func gemm(
     rows: Int, columns: Int, inner: Int, _ a: MatrixMemory, _ b: MatrixMemory, into c: MatrixMemory,
     adding: Bool = false
@@ -87,16 +89,20 @@ package enum MatMul {
       rows: rows, columns: columns, inner: inner, alpha: 1, adding: adding, left: a, result: c)
     product.clearWithoutInner()
     product.forEachChunk { rows, depth in
-      let left = product.packedCount(rows: rows.count) * depth.count
+      let left = a.isTransposed ? 0 : product.packedCount(rows: rows.count) * depth.count
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: left + Self.depth * Self.columns) { scratch in
         guard let packed = scratch.baseAddress else { return }
         let panels = unsafe packed + left
-        unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed)
+        if !a.isTransposed { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
         for first in stride(from: 0, to: columns, by: Self.columns) {
           let group = first..<min(first + Self.columns, columns)
           for block in product.blocks(of: depth) {
-            unsafe product.pack(b, group, block, into: panels)
-            unsafe product.multiply(0..<rows.count, of: rows, group, block, in: depth, packed, panels)
+            let right = product.inPlace(b, group, block)
+            if right == nil { unsafe product.pack(b, group, block, into: panels) }
+            unsafe product.multiply(
+              rows, group, block,
+              product.leftInPlace(rows, block) ?? product.packedLeft(from: 0, of: rows, block, in: depth, packed),
+              right ?? PanelProduct.Panels(packed: panels))
           }
         }
       }

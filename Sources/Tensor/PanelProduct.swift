@@ -53,6 +53,17 @@ struct PanelProduct: Sendable {
     for row in 0..<rows { unsafe result.address(row, 0).update(repeating: 0, count: columns) }
   }
 
+  /// Rows or columns of a block, as the kernels read them.
+  @safe struct Panels {
+    let start: UnsafePointer<Float>
+    /// Where they lie in their matrix, from one depth to the next; 0: packed.
+    let stride: Int
+
+    init(packed start: UnsafePointer<Float>) { unsafe (self.start, stride) = (start, 0) }
+
+    init(inPlace start: UnsafePointer<Float>, stride: Int) { unsafe (self.start, self.stride) = (start, stride) }
+  }
+
   /// Packs some rows of a chunk, block after block.
   /// - Parameter part: counted from the chunk's first row; begins with a panel.
   func packLeft(
@@ -62,15 +73,32 @@ struct PanelProduct: Sendable {
       unsafe rl_matmul_pack_rows(
         level, part.count, block.count, left.stride, left.isTransposed ? 0 : 1,
         left.address(chunk.lowerBound + part.lowerBound, block.lowerBound),
-        place(part.lowerBound, of: chunk, block, in: depth, packed))
+        packed + place(part.lowerBound, of: chunk, block, in: depth))
     }
   }
 
-  /// Where the panels of a block begin, from some row of the chunk on.
-  private func place(
-    _ row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>, _ packed: UnsafeMutablePointer<Float>
-  ) -> UnsafeMutablePointer<Float> {
-    unsafe packed + packedCount(rows: chunk.count) * (block.lowerBound - depth.lowerBound) + row * block.count
+  /// What `packLeft` has packed of a block, from some row of the chunk on.
+  func packedLeft(
+    from row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>, _ packed: UnsafePointer<Float>
+  ) -> Panels {
+    unsafe Panels(packed: packed + place(row, of: chunk, block, in: depth))
+  }
+
+  private func place(_ row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>) -> Int {
+    packedCount(rows: chunk.count) * (block.lowerBound - depth.lowerBound) + row * block.count
+  }
+
+  /// A block's rows of the left matrix where they lie; nil when they do not lie side by side.
+  func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels? {
+    guard left.isTransposed else { return nil }
+    return unsafe Panels(inPlace: left.address(rows.lowerBound, block.lowerBound), stride: left.stride)
+  }
+
+  /// A block's columns of the right matrix where they lie; nil when they do not lie side by side in whole vectors.
+  /// - Parameter right: (L, N)
+  func inPlace(_ right: MatrixMemory, _ columns: Range<Int>, _ block: Range<Int>) -> Panels? {
+    guard !right.isTransposed, columns.count % rl_matmul_lanes(level) == 0 else { return nil }
+    return unsafe Panels(inPlace: right.address(block.lowerBound, columns.lowerBound), stride: right.stride)
   }
 
   /// Packs some columns of a block of the right matrix.
@@ -89,16 +117,10 @@ struct PanelProduct: Sendable {
     unsafe rl_matmul_pack_columns(level, columns, depth, stride, isTransposed ? 1 : 0, x, panels)
   }
 
-  /// Multiplies some packed rows of a chunk with packed columns.
-  /// - Parameter part: counted from the chunk's first row; begins with a panel.
-  func multiply(
-    _ part: Range<Int>, of chunk: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, in depth: Range<Int>,
-    _ packed: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<Float>
-  ) {
+  /// Multiplies some rows and columns of a block.
+  func multiply(_ rows: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, _ left: Panels, _ right: Panels) {
     unsafe rl_matmul_block(
-      level, part.count, columns.count, block.count, alpha,
-      place(part.lowerBound, of: chunk, block, in: depth, packed), panels,
-      adding || block.lowerBound > 0 ? 1 : 0, result.stride,
-      result.address(chunk.lowerBound + part.lowerBound, columns.lowerBound))
+      level, rows.count, columns.count, block.count, alpha, left.start, left.stride, right.start, right.stride,
+      adding || block.lowerBound > 0 ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
   }
 }

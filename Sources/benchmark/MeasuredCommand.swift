@@ -47,4 +47,10 @@ struct MeasuredCommand {
     for _ in 0..<count { runs.append(try MeasuredCommand(command, in: directory)) }
     return runs.sorted { $0.processorSeconds < $1.processorSeconds }[count / 2]
   }
+
+  static var ownDirectory: String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
+    defer { unsafe free(path) }
+    return URL(filePath: unsafe String(cString: path)).deletingLastPathComponent().path
+  }
 }

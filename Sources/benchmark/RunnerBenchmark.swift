@@ -56,7 +56,7 @@ struct RunnerBenchmark: ParsableCommand {
   }
 
   private func tools(_ directory: String) throws(Failure) -> [Tool] {
-    let randlora = Self.ownDirectory + "/randlora"
+    let randlora = MeasuredCommand.ownDirectory + "/randlora"
     let environment = "env -u RANDLORA_STORE -u RANDLORA_STORE_UPSTREAM XDG_CACHE_HOME='\(directory)/cache'"
     var tools = [
       Tool(name: "randlora", command: "\(environment) '\(randlora)' run pipeline.yaml") { output in
@@ -110,12 +110,6 @@ struct RunnerBenchmark: ParsableCommand {
       output.split(separator: "\n").count { $0.hasPrefix("Running stage") }
     }
     return try measure(tool, work, try MeasuredCommand("sh bare.sh", in: directory), repeats: 3)
-  }
-
-  private static var ownDirectory: String {
-    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
-    defer { unsafe free(path) }
-    return URL(filePath: unsafe String(cString: path)).deletingLastPathComponent().path
   }
 }
 

@@ -51,7 +51,8 @@ struct StepBenchmark: ParsableCommand {
     let adapter = try Adapter(
       configuration: adapterConfiguration(), modules: model.configuration.adaptableModules,
       tensors: model.configuration.trainableTensors, weights: model.weights(), seed: 0)
-    Tensor.releaseFreedMemory()  // what was needed to make the weights is not the step's
+    let before = MultiplicationRate()
+    Tensor.releaseFreedMemory()  // what was needed until here is not the step's
     malloc_trim(0)
     let watch = PeakMemory()
     let decoder = try DecoderModel(model.configuration, weights: model.weights())
@@ -62,7 +63,6 @@ struct StepBenchmark: ParsableCommand {
     let trainer = Trainer(
       model: decoder, rows: rows, state: TrainingState(adapter: adapter), recipe: recipe,
       recomputedLayers: plan.recomputedLayers)
-    let before = MultiplicationRate()
     _ = try trainer.step()
     var seconds: [Double] = []
     let processorStart = RunEnvironment.processorSeconds

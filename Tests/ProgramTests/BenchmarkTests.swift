@@ -37,6 +37,18 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   #expect(result.code == 64 && result.errors.contains("--dtype must be F32, F16 or BF16, found i8"))
 }
 
+@Test func `steps at several ranks are timed, and drawn`() throws {
+  let sandbox = try Sandbox()
+  let step = ["--shape", "tiny", "--cutoff-len", "16", "--steps", "1", "--threads", "1"]
+  let points = try sandbox.succeed("benchmark", ["sweep", "--values", "2,4", "--plot", "ranks.html", "--"] + step).json()
+  #expect(points.arrayValue?.map { $0["method"] } == ["RandLoRA", "RandLoRA", "LoRA", "LoRA"])
+  #expect(points.arrayValue?.map { $0["rank"] } == [2, 4, 2, 4])
+  #expect(points.arrayValue?.allSatisfy { $0["result"]?["seconds_per_step"]?.doubleValue ?? 0 > 0 } == true)
+  #expect(String(decoding: try sandbox.read("ranks.html"), as: UTF8.self).components(separatedBy: "<polyline").count == 1 + 3 * 2)
+  let refused = try sandbox.run("benchmark", ["sweep", "--values", "2,four"])
+  #expect(refused.code == 64 && refused.errors.contains("--values must be several numbers"))
+}
+
 @Test func `forming updates is timed for every kind of bases`() throws {
   let sandbox = try Sandbox()
   let result = try sandbox.succeed("benchmark", ["update", "--shape", "tiny", "--rank", "8", "--rounds", "1"]).json()

@@ -48,13 +48,19 @@ import Testing
     }
   }
 
-  @Test func smallProductsAgreeWithLargeOnes() {
-    let a = random(70, 520, seed: 6), b = random(520, 110, seed: 7), large = Tensor(70, 110), small = Tensor(70, 110)
+  /// Operands that lie side by side are read where they lie, others are packed; 110 columns are no whole vectors.
+  @Test(arguments: [110, 112]) func smallProductsAgreeWithLargeOnes(columns N: Int) {
+    let a = random(70, 520, seed: 6), b = random(520, N, seed: 7), large = Tensor(70, N)
+    let aT = transpose(a), bT = transpose(b)
     MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(large))
-    unsafe MatMul.gemm(
-      rows: 70, columns: 110, inner: 520, MatrixMemory(a.pointer, stride: 520), MatrixMemory(b.pointer, stride: 110),
-      into: MatrixMemory(small.pointer, stride: 110))
-    #expect(small.array == large.array)
+    for left in [Matrix(a), Matrix(aT).transposed] {
+      for right in [Matrix(b), Matrix(bT).transposed] {
+        let small = random(70, N, seed: 8)
+        unsafe MatMul.gemm(
+          rows: 70, columns: N, inner: 520, left.memory, right.memory, into: MatrixMemory(small.pointer, stride: N))
+        #expect(small.array == large.array)
+      }
+    }
   }
 
   @Test func aProductOverNothingIsZero() {

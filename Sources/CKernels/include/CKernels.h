@@ -25,14 +25,16 @@ int rl_all_finite_16(size_t n, const uint16_t *bits, uint16_t exponent);
 // matmul.c: products of packed panels. Level 4 or 3 (x86-64-v4, x86-64-v3) or 1 says which code computes, never what.
 int rl_matmul_level(void);  // the best of this processor
 size_t rl_matmul_panel_rows(int level);  // rows that a panel of the left matrix holds
+size_t rl_matmul_lanes(int level);  // columns in a vector
 // n neighbours in panels, filled up with zeros. Each begins at x + i * stride when transposed and is contiguous, else at
 // x + i with its elements a stride apart.
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
 void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
                             float *packed);
-// c (rows, columns) = alpha * a b, added to c when adding.
-void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, const float *b,
-                     int adding, size_t stride, float *c);
+// c (rows, columns) = alpha * a b, added to c when adding. A stride of 0: packed. Else that matrix is read where it lies: the
+// neighbours side by side, a stride from one depth to the next; columns must then be a multiple of the level's lanes.
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
+                     const float *b, size_t b_stride, int adding, size_t stride, float *c);
 
 // elementwise.c
 void rl_add(size_t n, const float *x, float *y);                    // y += x
