@@ -15,9 +15,8 @@ struct StepMemory {
   /// Layers whose activations the backward pass needs.
   let savedLayers: Int
 
-  /// What the program and the allocator take besides, and for each thread: measured on a model of a few
-  /// kilobytes.
-  private static let runtime = 15_000_000, runtimePerThread = 1_000_000
+  /// What the program takes besides: measured on a model of a few kilobytes, the same with any number of threads.
+  private static let program = 5_000_000
 
   init(model: DecoderModel, adapter: Adapter, tokens: Int, stepTokens: Int, threads: Int) {
     configuration = model.configuration
@@ -48,7 +47,7 @@ struct StepMemory {
       MemoryPlan.Part(name: "updates of layers", bytes: updates.held),
       MemoryPlan.Part(name: "activations", bytes: activations + again),
       MemoryPlan.Part(name: "logits and scratch", bytes: max(head, layerScratch) + panels + updates.scratch),
-      MemoryPlan.Part(name: "program", bytes: Self.runtime + threads * Self.runtimePerThread),
+      MemoryPlan.Part(name: "program", bytes: Self.program),
     ]
   }
 
