@@ -1,4 +1,5 @@
 #include "kernel.h"
+#include <immintrin.h>
 #include <math.h>
 
 // The scale of a block: as it is, or a code under a block of scales of its own.
@@ -7,21 +8,81 @@ INLINE float block_scale(const rl_blocks *b, size_t block) {
   return b->nested_code[b->absmax_codes[block]] * b->nested_absmax[block / b->nested_block] + b->nested_offset;
 }
 
-KERNEL void rl_dequantize_4bit(const rl_blocks *b, size_t start, size_t n, float *restrict y) {
-  const uint8_t *codes = b->codes;
-  const float *pairs = b->pairs;
+// Elements that lie in whole bytes of one block: the processor looks up as many values at a time as its registers hold.
+typedef void lookup_function(size_t bytes, const uint8_t *codes, const float *pairs, float scale, float *y);
+
+INLINE void lookup_pairs(size_t bytes, const uint8_t *restrict codes, const float *restrict pairs, float scale,
+                         float *restrict y) {
+  for (size_t i = 0; i < bytes; i++) {
+    y[2 * i] = pairs[2 * codes[i]] * scale;
+    y[2 * i + 1] = pairs[2 * codes[i] + 1] * scale;
+  }
+}
+
+static void lookup(size_t bytes, const uint8_t *codes, const float *pairs, float scale, float *y) {
+  lookup_pairs(bytes, codes, pairs, scale, y);
+}
+
+// 8 bytes as 16 codes in the order of their elements.
+INLINE __m128i sixteen_codes(const uint8_t *codes) {
+  __m128i x = _mm_loadl_epi64((const __m128i *)codes), low = _mm_set1_epi8(15);
+  return _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(x, 4), low), _mm_and_si128(x, low));
+}
+
+// The value of each code: what a byte whose high nibble it is begins with.
+INLINE void sixteen_values(const float *pairs, float *values) {
+  for (int code = 0; code < 16; code++) values[code] = pairs[2 * (code << 4)];
+}
+
+__attribute__((target("arch=x86-64-v3"))) static void lookup_v3(size_t bytes, const uint8_t *codes, const float *pairs,
+                                                                float scale, float *y) {
+  float values[16];
+  sixteen_values(pairs, values);
+  __m256 low = _mm256_loadu_ps(values), high = _mm256_loadu_ps(values + 8), scales = _mm256_set1_ps(scale);
+  size_t i = 0;
+  for (; i + 8 <= bytes; i += 8) {
+    __m128i both = sixteen_codes(codes + i);
+    for (int half = 0; half < 2; half++, both = _mm_srli_si128(both, 8)) {
+      __m256i code = _mm256_cvtepu8_epi32(both);
+      __m256 isHigh = _mm256_castsi256_ps(_mm256_slli_epi32(code, 28));  // bit 3 becomes the sign
+      __m256 value = _mm256_blendv_ps(
+          _mm256_permutevar8x32_ps(low, code), _mm256_permutevar8x32_ps(high, code), isHigh);
+      _mm256_storeu_ps(y + 2 * i + 8 * half, _mm256_mul_ps(value, scales));
+    }
+  }
+  lookup_pairs(bytes - i, codes + i, pairs, scale, y + 2 * i);
+}
+
+__attribute__((target("arch=x86-64-v4"))) static void lookup_v4(size_t bytes, const uint8_t *codes, const float *pairs,
+                                                                float scale, float *y) {
+  float values[16];
+  sixteen_values(pairs, values);
+  __m512 table = _mm512_loadu_ps(values), scales = _mm512_set1_ps(scale);
+  size_t i = 0;
+  for (; i + 8 <= bytes; i += 8) {
+    __m512 value = _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(sixteen_codes(codes + i)), table);
+    _mm512_storeu_ps(y + 2 * i, _mm512_mul_ps(value, scales));
+  }
+  lookup_pairs(bytes - i, codes + i, pairs, scale, y + 2 * i);
+}
+
+static void dequantize_run(lookup_function *lookup, const rl_blocks *b, size_t start, size_t n, float *y) {
   size_t end = start + n, i = start;
   for (size_t block = start / b->block; i < end; block++) {
     size_t stop = (block + 1) * b->block < end ? (block + 1) * b->block : end;
     float scale = block_scale(b, block);
-    if (i & 1) *y++ = pairs[2 * codes[i++ / 2] + 1] * scale;
-    for (; i + 1 < stop; i += 2, y += 2) {
-      const float *pair = pairs + 2 * codes[i / 2];
-      y[0] = pair[0] * scale;
-      y[1] = pair[1] * scale;
-    }
-    if (i < stop) *y++ = pairs[2 * codes[i++ / 2]] * scale;
+    if (i & 1) *y++ = b->pairs[2 * b->codes[i++ / 2] + 1] * scale;
+    size_t bytes = (stop - i) / 2;
+    lookup(bytes, b->codes + i / 2, b->pairs, scale, y);
+    i += 2 * bytes;
+    y += 2 * bytes;
+    if (i < stop) *y++ = b->pairs[2 * b->codes[i++ / 2]] * scale;
   }
+}
+
+void rl_dequantize_4bit(int level, const rl_blocks *b, size_t start, size_t rows, size_t n, size_t stride, float *y) {
+  lookup_function *best = level == 4 ? lookup_v4 : level == 3 ? lookup_v3 : lookup;
+  for (size_t row = 0; row < rows; row++) dequantize_run(best, b, start + row * stride, n, y + row * n);
 }
 
 KERNEL void rl_dequantize_8bit(size_t n, float scale, const int8_t *restrict codes, float *restrict y) {

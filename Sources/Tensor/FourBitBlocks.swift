@@ -40,9 +40,12 @@ package struct FourBitBlocks: Sendable {
     self.scales = scales
   }
 
-  /// Writes `count` elements from element `offset` on as float32.
-  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
-    precondition(offset >= 0 && count >= 0 && offset + count <= self.count)
+  /// Writes some elements as float32.
+  /// - Parameter level: which of the processor's instructions look values up; the bits are the same for all.
+  func widen(
+    _ tile: ElementTile, into destination: UnsafeMutablePointer<Float>, level: Int32 = PanelProduct.bestLevel
+  ) {
+    tile.check(count: count)
     let pairs = type.tables.pairs
     var blocks = unsafe rl_blocks(
       codes: codes.bytes.assumingMemoryBound(to: UInt8.self), pairs: pairs.pointer, block: blockSize, absmax: nil,
@@ -51,7 +54,8 @@ package struct FourBitBlocks: Sendable {
     case .plain(let absmax): unsafe blocks.absmax = unsafe absmax.bytes.assumingMemoryBound(to: Float.self)
     case .nested(let nested): unsafe nested.fill(&blocks)
     }
-    unsafe rl_dequantize_4bit(&blocks, offset, count, destination)
+    unsafe rl_dequantize_4bit(
+      level, &blocks, tile.offset, tile.rows, tile.columns, tile.stride, destination)
   }
 }
 

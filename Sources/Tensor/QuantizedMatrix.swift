@@ -62,15 +62,19 @@ package struct QuantizedMatrix: Sendable {
     }
   }
 
-  /// Writes `count` elements from element `offset` on as float32.
-  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
+  /// Writes some elements as float32.
+  func widen(_ tile: ElementTile, into destination: UnsafeMutablePointer<Float>) {
+    tile.check(count: shape[0] * shape[1])
     switch codes {
-    case .fourBit(let blocks): unsafe blocks.widen(offset, count, into: destination)
-    case .rows(let rows, let absmax): unsafe widen(rows, absmax, offset, count, into: destination)
+    case .fourBit(let blocks): unsafe blocks.widen(tile, into: destination)
+    case .rows(let rows, let absmax):
+      for row in 0..<tile.rows {
+        unsafe widen(rows, absmax, tile.start(ofRow: row), tile.columns, into: destination + row * tile.columns)
+      }
     }
     switch dtype {
-    case .bf16: unsafe rl_round_bf16(count, destination)
-    case .f16: unsafe rl_round_f16(count, destination)
+    case .bf16: unsafe rl_round_bf16(tile.count, destination)
+    case .f16: unsafe rl_round_f16(tile.count, destination)
     default: break
     }
   }
@@ -79,7 +83,6 @@ package struct QuantizedMatrix: Sendable {
     _ rows: StoredTensor, _ absmax: StoredTensor, _ offset: Int, _ count: Int,
     into destination: UnsafeMutablePointer<Float>
   ) {
-    precondition(offset >= 0 && count >= 0 && offset + count <= rows.count)
     let width = shape[1]
     let codes = unsafe rows.bytes.assumingMemoryBound(to: Int8.self)
     let scales = unsafe absmax.bytes.assumingMemoryBound(to: Float.self)

@@ -50,11 +50,11 @@ package struct Weight: Sendable {
     return unsafe stored.bytes.assumingMemoryBound(to: Float.self)
   }
 
-  /// Widens `count` elements that start at element `offset`.
-  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
+  /// Writes some elements as float32.
+  func widen(_ tile: ElementTile, into destination: UnsafeMutablePointer<Float>) {
     switch storage {
-    case .plain(let stored): unsafe stored.widen(offset, count, into: destination)
-    case .quantized(let matrix): unsafe matrix.widen(offset, count, into: destination)
+    case .plain(let stored): unsafe stored.widen(tile, into: destination)
+    case .quantized(let matrix): unsafe matrix.widen(tile, into: destination)
     }
   }
 
@@ -62,7 +62,7 @@ package struct Weight: Sendable {
   package func widen(into destination: Tensor) {
     precondition(destination.count == count)
     Parallel.forEachRange(of: count, by: 1 << 16) { range in
-      unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
+      unsafe widen(ElementTile(range), into: destination.pointer + range.lowerBound)
     }
   }
 
@@ -81,6 +81,14 @@ package struct Weight: Sendable {
     package init(_ tensor: Tensor, factor: Float) {
       self.tensor = tensor
       self.factor = factor
+    }
+
+    fileprivate func add(_ tile: ElementTile, to floats: UnsafeMutablePointer<Float>) {
+      tile.check(count: tensor.count)
+      for row in 0..<tile.rows {
+        unsafe rl_multiply_add(
+          tile.columns, factor, tensor.pointer + tile.start(ofRow: row), floats + row * tile.columns)
+      }
     }
   }
 
@@ -120,7 +128,7 @@ package struct Weight: Sendable {
   /// - Parameter y: (T, in)
   package func gather(_ ids: [Int32], into y: Tensor) {
     for (token, id) in ids.enumerated() {
-      unsafe widen(Int(id) * columns, columns, into: y.pointer + token * columns)
+      unsafe widen(ElementTile(Int(id) * columns..<(Int(id) + 1) * columns), into: y.pointer + token * columns)
     }
   }
 
@@ -128,25 +136,17 @@ package struct Weight: Sendable {
   private func withTile(
     _ rows: Range<Int>, _ range: Range<Int>, plus delta: Delta?, _ body: (UnsafePointer<Float>, Int) -> Void
   ) {
-    let start = rows.lowerBound * columns + range.lowerBound
+    let tile = ElementTile(
+      offset: rows.lowerBound * columns + range.lowerBound, rows: rows.count, stride: columns, columns: range.count)
     if delta == nil, let floats = unsafe floatsInPlace {
-      unsafe body(floats + start, columns)
+      unsafe body(floats + tile.offset, columns)
     } else {
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * range.count) { scratch in
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: tile.count) { scratch in
         guard let base = scratch.baseAddress else { return }
-        for row in 0..<rows.count {
-          unsafe widen(start + row * columns, range.count, plus: delta, into: base + row * range.count)
-        }
-        unsafe body(base, range.count)
+        unsafe widen(tile, into: base)
+        if let delta { unsafe delta.add(tile, to: base) }
+        unsafe body(base, tile.columns)
       }
-    }
-  }
-
-  private func widen(_ offset: Int, _ count: Int, plus delta: Delta?, into destination: UnsafeMutablePointer<Float>) {
-    unsafe widen(offset, count, into: destination)
-    if let delta {
-      precondition(delta.tensor.count == self.count)
-      unsafe rl_multiply_add(count, delta.factor, delta.tensor.pointer + offset, destination)
     }
   }
 }

@@ -1,13 +1,21 @@
 import CKernels
 
 extension StoredTensor {
-  /// Widens `count` elements that start at element `offset` to float32.
-  func widen(_ offset: Int, _ count: Int, into destination: UnsafeMutablePointer<Float>) {
-    precondition(offset >= 0 && count >= 0 && offset + count <= self.count)
+  /// Writes some elements as float32.
+  func widen(_ tile: ElementTile, into destination: UnsafeMutablePointer<Float>) {
+    tile.check(count: count)
     switch dtype {
-    case .f32: unsafe destination.update(from: bytes.assumingMemoryBound(to: Float.self) + offset, count: count)
-    case .f16: unsafe rl_widen_f16(count, bytes.assumingMemoryBound(to: UInt16.self) + offset, destination)
-    case .bf16: unsafe rl_widen_bf16(count, bytes.assumingMemoryBound(to: UInt16.self) + offset, destination)
+    case .f32:
+      let floats = unsafe bytes.assumingMemoryBound(to: Float.self)
+      for row in 0..<tile.rows {
+        unsafe (destination + row * tile.columns).update(from: floats + tile.start(ofRow: row), count: tile.columns)
+      }
+    case .f16:
+      unsafe rl_widen_f16(
+        tile.rows, tile.columns, tile.stride, bytes.assumingMemoryBound(to: UInt16.self) + tile.offset, destination)
+    case .bf16:
+      unsafe rl_widen_bf16(
+        tile.rows, tile.columns, tile.stride, bytes.assumingMemoryBound(to: UInt16.self) + tile.offset, destination)
     default: preconditionFailure("\(dtype) is no weight type")
     }
   }
@@ -16,7 +24,7 @@ extension StoredTensor {
   package func widen(into destination: Tensor) {
     precondition(destination.count == count)
     Parallel.forEachRange(of: count, by: 1 << 16) { range in
-      unsafe widen(range.lowerBound, range.count, into: destination.pointer + range.lowerBound)
+      unsafe widen(ElementTile(range), into: destination.pointer + range.lowerBound)
     }
   }
 
@@ -36,9 +44,10 @@ extension StoredTensor {
   /// - Precondition: the type is float32, float16 or bfloat16.
   package func floats(first width: Int, ofEvery stride: Int) -> Tensor {
     precondition(width <= stride && count % stride == 0)
-    let result = Tensor(count / stride, width)
-    Parallel.forEach(count / stride) { row in
-      unsafe widen(row * stride, width, into: result.pointer + row * width)
+    let result = Tensor(unfilled: [count / stride, width])
+    Parallel.forEachRange(of: count / stride, by: 16) { rows in
+      let tile = ElementTile(offset: rows.lowerBound * stride, rows: rows.count, stride: stride, columns: width)
+      unsafe widen(tile, into: result.pointer + rows.lowerBound * width)
     }
     return result
   }
@@ -46,7 +55,7 @@ extension StoredTensor {
   /// The whole tensor as float32.
   /// - Precondition: the type is float32, float16 or bfloat16.
   package func floats() -> Tensor {
-    let result = Tensor(shape: shape)
+    let result = Tensor(unfilled: shape)
     widen(into: result)
     return result
   }

@@ -75,8 +75,24 @@ private func `any stretch of elements widens as the whole does`(_ golden: Quanti
     let start = Int.random(in: 0..<whole.count, using: &generator)
     let count = Int.random(in: 0...min(300, whole.count - start), using: &generator)
     let part = Tensor(max(1, count))
-    unsafe weight.widen(start, count, into: part.pointer)
+    unsafe weight.widen(ElementTile(start..<start + count), into: part.pointer)
     #expect(Array(part.array.prefix(count)) == Array(whole[start..<start + count]))
+  }
+}
+
+@Test(arguments: [FourBitType.nf4, .fp4])
+private func `every processor looks up the same values`(_ type: FourBitType) throws {
+  let scheme = QuantizationScheme(codes: .fourBit(type, blockSize: 64, isNested: true), dtype: .f32)
+  guard case .fourBit(let blocks) = scheme.quantize(random(40, 131, seed: 6)).codes else { return }
+  // From odd and even places, over the ends of blocks and the last byte's half.
+  for tile in [ElementTile(0..<5240), ElementTile(offset: 1, rows: 40, stride: 131, columns: 130),
+    ElementTile(offset: 62, rows: 9, stride: 131, columns: 3)] {
+    let results = [1, 3, 4].filter { $0 <= PanelProduct.bestLevel }.map { level in
+      let part = Tensor(tile.count)
+      unsafe blocks.widen(tile, into: part.pointer, level: level)
+      return part.array
+    }
+    #expect(results.allSatisfy { $0 == results[0] } && results[0].contains { $0 != 0 })
   }
 }
 

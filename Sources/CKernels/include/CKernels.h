@@ -13,8 +13,9 @@
 #pragma clang assume_nonnull begin
 
 // convert.c: storage types to float32 and back (round to nearest, ties to even).
-void rl_widen_bf16(size_t n, const uint16_t *x, float *y);
-void rl_widen_f16(size_t n, const uint16_t *x, float *y);
+// y (rows, n): the first n of every `stride` elements.
+void rl_widen_bf16(size_t rows, size_t n, size_t stride, const uint16_t *x, float *y);
+void rl_widen_f16(size_t rows, size_t n, size_t stride, const uint16_t *x, float *y);
 void rl_narrow_bf16(size_t n, const float *x, uint16_t *y);
 void rl_narrow_f16(size_t n, const float *x, uint16_t *y);
 // 1 when every value is finite.
@@ -136,8 +137,8 @@ typedef struct {
   size_t nested_block;
   float nested_offset;
 } rl_blocks;
-// y (n) = the elements from `start` on.
-void rl_dequantize_4bit(const rl_blocks *blocks, size_t start, size_t n, float *y);
+// y (rows, n) = from element `start` on, the first n of every `stride`. The level is as for products, and no matter to the bits.
+void rl_dequantize_4bit(int level, const rl_blocks *blocks, size_t start, size_t rows, size_t n, size_t stride, float *y);
 // y = codes * scale / 127, for elements of one row
 void rl_dequantize_8bit(size_t n, float scale, const int8_t *codes, float *y);
 // Rounds in place to what the 16-bit type can hold.
