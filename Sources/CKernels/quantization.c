@@ -44,9 +44,9 @@ __attribute__((target("arch=x86-64-v3"))) static void lookup_v3(size_t bytes, co
     __m128i both = sixteen_codes(codes + i);
     for (int half = 0; half < 2; half++, both = _mm_srli_si128(both, 8)) {
       __m256i code = _mm256_cvtepu8_epi32(both);
-      __m256 isHigh = _mm256_castsi256_ps(_mm256_slli_epi32(code, 28));  // bit 3 becomes the sign
+      __m256 is_high = _mm256_castsi256_ps(_mm256_slli_epi32(code, 28));  // bit 3 becomes the sign
       __m256 value = _mm256_blendv_ps(
-          _mm256_permutevar8x32_ps(low, code), _mm256_permutevar8x32_ps(high, code), isHigh);
+          _mm256_permutevar8x32_ps(low, code), _mm256_permutevar8x32_ps(high, code), is_high);
       _mm256_storeu_ps(y + 2 * i + 8 * half, _mm256_mul_ps(value, scales));
     }
   }

@@ -41,7 +41,7 @@ import Synchronization
     withoutActuallyEscaping(body) { body in
       unsafe work = body
       let number = Gate(value: gate.load(ordering: .relaxed)).number
-      gate.store((number + 1) * Gate.work + UInt64(count) * Gate.place, ordering: .sequentiallyConsistent)
+      gate.store((number &+ 1) &* Gate.work + UInt64(count) * Gate.place, ordering: .sequentiallyConsistent)
       for _ in 0..<min(count, sleeping.load(ordering: .sequentiallyConsistent)) { alarm.signal() }
       body()
       close()
