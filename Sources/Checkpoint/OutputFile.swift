@@ -4,6 +4,8 @@ import Glibc
 /// A file that is written front to back. Durability and renaming are the business of whoever publishes it.
 package final class OutputFile {
   package let path: String
+  /// Bytes that were written.
+  private(set) var position = 0
   private let descriptor: Int32
 
   /// Creates the file or empties an existing one.
@@ -32,6 +34,7 @@ package final class OutputFile {
         throw Failure(.io, "cannot write '\(path)': \(unsafe String(cString: strerror(errno)))")
       }
       done += count
+      position += count
     }
   }
 

@@ -48,10 +48,12 @@ package final class SafeTensorsWriter {
   ) throws(Failure) {
     precondition(next < tensors.count, "\(file.path): more tensors than were declared")
     var written = 0
+    var buffer = OutputBuffer(file)
     try unsafe body { bytes throws(Failure) in
       written += bytes.count
-      try unsafe file.write(bytes)
+      try unsafe buffer.append(bytes)
     }
+    try buffer.flush()
     precondition(written == tensors[next].byteCount, "\(tensors[next].name): \(written) bytes were written")
     next += 1
   }

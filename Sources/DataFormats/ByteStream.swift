@@ -32,17 +32,18 @@ final class ByteStream {
     return Array(window[start...])
   }
 
-  /// The bytes before the next delimiter, which is passed over; at the end those that are left, nil if none are.
-  func next(upTo delimiter: [UInt8]) throws(Failure) -> [UInt8]? {
+  /// The bytes before the next delimiter, which is passed over; at the end those that are left, nil if none are. They
+  /// are a part of the window, not a copy.
+  func next(upTo delimiter: [UInt8]) throws(Failure) -> ArraySlice<UInt8>? {
     var searched = 0  // bytes from the start in which no delimiter begins
     while true {
       if let end = index(of: delimiter, from: start + searched) {
         defer { start = end + delimiter.count }
-        return Array(window[start..<end])
+        return window[start..<end]
       }
       searched = max(0, window.count - start - delimiter.count + 1)
       try checkLength(window.count - start)
-      guard try fill() else { return try next() }
+      guard try fill() else { return try next()?[...] }
     }
   }
 
@@ -63,8 +64,8 @@ final class ByteStream {
   /// Takes one more piece into the window.
   private func fill() throws(Failure) -> Bool {
     guard let piece = try pieces() else { return false }
-    window.removeSubrange(0..<start)
-    start = 0
+    // Rows may still lie in the old window; only one that holds none grows in place.
+    if start > 0 { (window, start) = (Array(window[start...]), 0) }
     window += piece
     return true
   }

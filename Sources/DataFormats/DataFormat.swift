@@ -46,7 +46,10 @@ extension DataFormat {
 
   /// White space as JSON has it, and what a byte order mark is made of.
   static func isSpace(_ byte: UInt8) -> Bool {
-    [0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains(byte)
+    switch byte {
+    case 0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF: true
+    default: false
+    }
   }
 
   /// The first line as the header of a table: the separator that makes the most columns of it, and their names.

@@ -84,17 +84,19 @@ package struct DataMember {
     of stream: ByteStream, _ separator: String?, _ body: (RawRow) throws(Failure) -> Void
   ) throws(Failure) {
     let separator = Array((separator ?? "").utf8)
-    let lineBreaks = { (part: ArraySlice<UInt8>) in part.count { $0 == UInt8(ascii: "\n") } }
-    let separatorBreaks = lineBreaks(separator[...])
+    let separatorBreaks = Self.lineBreaks(in: separator[...])
     var line = 1
-    while let part = separator.isEmpty ? try stream.rest() : try stream.next(upTo: separator) {
-      let leading = part.prefix(while: Self.isBlank)
-      if let last = part.lastIndex(where: { !Self.isBlank($0) }) {
-        let text = last + 1 - leading.count == part.count ? part : Array(part[leading.count...last])
-        try body(RawRow(content: .text(text), file: name, number: line + lineBreaks(leading)))
+    while let part = separator.isEmpty ? try stream.rest()?[...] : try stream.next(upTo: separator) {
+      if let first = part.firstIndex(where: { !Self.isBlank($0) }), let last = part.lastIndex(where: { !Self.isBlank($0) }) {
+        let number = line + Self.lineBreaks(in: part[..<first])
+        try body(RawRow(content: .text(part[first...last]), file: name, number: number))
       }
-      line += lineBreaks(part[...]) + separatorBreaks
+      line += Self.lineBreaks(in: part) + separatorBreaks
     }
+  }
+
+  private static func lineBreaks(in bytes: ArraySlice<UInt8>) -> Int {
+    bytes.reduce(0) { $0 &+ ($1 == UInt8(ascii: "\n") ? 1 : 0) }
   }
 
   /// White space of ASCII, which documents are stripped of.

@@ -61,7 +61,7 @@ struct JSONArrayReader {
       count += 1
       state = byte == UInt8(ascii: "]") ? .end : .comma
     }
-    return RawRow(content: .json(element, origin), file: stream.name, number: count)
+    return RawRow(content: .json(element[...], origin), file: stream.name, number: count)
   }
 
   private func failure(_ message: String) -> Failure {

@@ -12,7 +12,7 @@ final class RandomAccessFile {
   private(set) var position = 0
   private let descriptor: Int32
 
-  private static let pieceSize = 1 << 18
+  private static let pieceSize = 1 << 16
 
   init(_ path: String) throws(Failure) {
     name = path

@@ -4,16 +4,16 @@ package import JSON
 /// One row as it lies in its file. Making one is cheap; `parsed` does the work, on whatever thread has time for it.
 package struct RawRow: Sendable {
   enum Content: Sendable {
-    case json([UInt8], JSONDocument.Origin)
+    case json(ArraySlice<UInt8>, JSONDocument.Origin)
     case fields(TableFields)
     case value(JSON)
-    case text([UInt8])
+    case text(ArraySlice<UInt8>)
   }
 
   /// A row as its reader takes it.
   package enum Parsed {
-    /// A document of a plain text.
-    case text(String)
+    /// A document of a plain text, in UTF-8.
+    case text([UInt8])
     case object(JSONCursor)
   }
 
@@ -54,13 +54,15 @@ package struct RawRow: Sendable {
   package func parsed() throws(Failure) -> Parsed {
     switch content {
     case .json(let bytes, let origin):
-      return .object(try document(bytes, origin).cursor)
+      return .object(try document(Array(bytes), origin).cursor)
     case .fields(let fields):
       return .object(JSONDocument(try fields.object(place: place), source: place).cursor)
     case .value(let value):
       return .object(JSONDocument(value, source: place).cursor)
     case .text(let bytes):
-      return .text(try text(bytes))
+      let text = Array(bytes)
+      guard (try? UTF8Span(validating: text.span)) != nil else { throw notText(text) }
+      return .text(text)
     }
   }
 
@@ -73,11 +75,10 @@ package struct RawRow: Sendable {
     }
   }
 
-  private func text(_ bytes: [UInt8]) throws(Failure) -> String {
-    if let text = String(validating: bytes, as: UTF8.self) { return text }
+  private func notText(_ bytes: [UInt8]) -> Failure {
     let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     let index = lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0
-    throw Failure(
+    return Failure(
       .badData, "\(file):\(number + index): the text is not valid UTF-8", hint: "convert the file to UTF-8")
   }
 }

@@ -41,22 +41,17 @@ package struct ChatEncoder: Sendable {
     try render(completed(conversation), prompt: true).text
   }
 
-  /// - Parameter place: where the conversation stands, as errors name it.
-  package func text(of conversation: Conversation, place: String) throws(Failure) -> Text {
-    do {
-      let conversation = completed(conversation)
-      let whole = try render(conversation)
-      try checkParts(conversation, whole.text)
-      let template = templates.template(hasTools: conversation.tools != nil)
-      let answers =
-        template.marksGenerations
-        ? try marked(conversation, whole) : try found(conversation, Array(whole.text.utf8))
-      return Text(
-        text: whole.text, answers: answers, isMarkedByTemplate: template.marksGenerations,
-        endsWithAnswer: conversation.answers.last == conversation.messages.count - 1)
-    } catch {
-      throw Failure(error.kind, "\(place): \(error.message)", hint: error.hint)
-    }
+  package func text(of conversation: Conversation) throws(Failure) -> Text {
+    let conversation = completed(conversation)
+    let whole = try render(conversation)
+    try checkParts(conversation, whole.text)
+    let template = templates.template(hasTools: conversation.tools != nil)
+    let answers =
+      template.marksGenerations
+      ? try marked(conversation, whole) : try found(conversation, Array(whole.text.utf8))
+    return Text(
+      text: whole.text, answers: answers, isMarkedByTemplate: template.marksGenerations,
+      endsWithAnswer: conversation.answers.last == conversation.messages.count - 1)
   }
 
   private func completed(_ conversation: Conversation) -> Conversation {

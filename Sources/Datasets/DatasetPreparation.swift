@@ -78,7 +78,7 @@ package struct DatasetPreparation {
         try member.forEachRow(options.reading) { row throws(Failure) in
           let row = try SourceRow(row, fields: options.fields, vocabularySize: vocabularySize)
           let (text, boundary) = try encoder.text(of: row)
-          body(text, boundary > 0)
+          body(String(decoding: text, as: UTF8.self), boundary > 0)
         }
       }
     }

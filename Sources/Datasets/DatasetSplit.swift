@@ -1,5 +1,5 @@
 /// What rows are for.
-package enum DatasetSplit: String, Sendable, CaseIterable {
+package enum DatasetSplit: String, Sendable, CaseIterable, BitwiseCopyable {
   case train, validation, test
 
   /// Among all.

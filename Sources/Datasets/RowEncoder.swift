@@ -8,35 +8,12 @@ import Tokenizer
 /// never by its id: a token counts when it begins at or after the answer's first byte. A token that begins in the
 /// prompt and reaches into the answer is not a target; such rows are counted.
 struct RowEncoder: Sendable {
-  /// A row with all its tokens, however many they are.
-  private struct Whole {
-    var ids: [Int32] = []
-    var supervised: [Bool] = []
-    /// How many of the tokens, the first, are special ones before the text.
-    var prefixCount = 0
-    var straddles = false
-
-    var count: Int { ids.count }
-
-    /// All of it.
-    consuming func row() -> TokenRow {
-      if !supervised.isEmpty { supervised[0] = false }  // nothing predicts the first token
-      return TokenRow(ids: ids, supervised: supervised)
-    }
-
-    /// One piece of it: the special tokens, and then those of `range`.
-    func row(_ range: Range<Int>) -> TokenRow {
-      Whole(
-        ids: Array(ids[..<prefixCount] + ids[range]),
-        supervised: Array(supervised[..<prefixCount] + supervised[range])
-      ).row()
-    }
-  }
-
   private let tokenizer: Tokenizer?
   private let options: DatasetOptions
   private let template: PromptTemplate
   private let vocabularySize: Int
+  /// Whether the tokenizer has ids that the model does not know.
+  private let isLargerThanModel: Bool
   private let eosID: Int32?
   /// What the tokenizer puts before every text.
   private let prefix: [Int32]
@@ -53,6 +30,7 @@ struct RowEncoder: Sendable {
     (self.tokenizer, self.chat) = (tokenizer, chat)
     self.options = options
     self.vocabularySize = vocabularySize
+    isLargerThanModel = tokenizer.map { $0.vocabularySize > vocabularySize } ?? false
     template = options.template
     eosID = options.addsEOS ? tokenizer?.eosID : nil
     prefix = tokenizer?.prefixIDs ?? []
@@ -70,140 +48,151 @@ struct RowEncoder: Sendable {
     }
   }
 
-  /// - Throws: `Failure.badData` naming the row: what cannot be encoded, or is too long where that is an error.
-  func encode(_ row: SourceRow) throws(Failure) -> EncodedRow {
-    var result = EncodedRow(kind: row.kind)
-    let whole = try whole(row)
-    guard whole.count > 0 else {
-      result.drop(.empty)
-      return result
-    }
-    result.straddles = whole.straddles
-    let length = options.cutoffLength
-    if whole.count <= length {
-      result.keep(whole.row(), options)
-    } else if case .text = row.content, options.splitsLongTexts {
-      for piece in pieces(of: whole) { result.keep(piece, options) }
+  /// What the tokens of a row are like.
+  private struct Shape {
+    /// How many of them, the first, are special ones before the text.
+    var prefixCount = 0
+    /// Whether a token reaches from the prompt into the answer.
+    var straddles = false
+  }
+
+  /// Appends what becomes of a row.
+  ///
+  /// - Throws: `Failure.badData` for what cannot be encoded, or is too long where that is an error.
+  func encode(_ source: SourceRow, _ fingerprint: RowFingerprint?, into rows: inout EncodedRows) throws(Failure) {
+    var row = rows.row(source.kind, fingerprint)
+    let (start, length) = (rows.tokens.count, options.cutoffLength)
+    let shape = try append(source, to: &rows.tokens)
+    let count = rows.tokens.count - start
+    row.straddles = shape.straddles
+    if count == 0 {
+      row.drop(.empty)
+    } else if count <= length {
+      rows.keep(from: start, in: &row)
+    } else if case .text = source.content, options.splitsLongTexts {
+      split(shape, from: start, of: &row, in: &rows)
     } else if options.truncation == .cut {
-      result.isTruncated = true
-      result.keep(whole.row(whole.prefixCount..<max(whole.prefixCount, length)), options)
+      row.isTruncated = true
+      rows.tokens.removeAll(from: start + max(shape.prefixCount, length))
+      rows.keep(from: start, in: &row)
     } else if options.truncation == .drop {
-      result.drop(.tooLong)
+      rows.tokens.removeAll(from: start)
+      row.drop(.tooLong)
     } else {
       throw Failure(
-        .badData, "\(row.place): the row has \(whole.count) tokens, more than the \(length) of --cutoff-len",
+        .badData, "the row has \(count) tokens, more than the \(length) of --cutoff-len",
         hint: "raise --cutoff-len, or say with --truncation what to do with such rows")
     }
-    return result
+    rows.append(row)
   }
 
-  /// Rows that together hold every token of a text, each a target once. Each begins as the text does; where the
-  /// tokenizer has no BOS, with the last token of the one before.
-  private func pieces(of whole: Whole) -> [TokenRow] {
-    let first = whole.prefixCount
+  /// Makes pieces that together hold every token of a text, each a target once. Each begins as the text does; where
+  /// the tokenizer has no BOS, with the last token of the one before.
+  private func split(_ shape: Shape, from start: Int, of row: inout EncodedRows.Row, in rows: inout EncodedRows) {
+    let whole = rows.tokens.split(at: start)
+    let first = shape.prefixCount
     let overlap = first == 0 ? 1 : 0
     let size = options.cutoffLength - first - overlap
-    guard size > 0 else { return [whole.row(first..<first)] }
-    return stride(from: first, to: whole.count - overlap, by: size).map { start in
-      whole.row(start..<min(start + size + overlap, whole.count))
+    guard size > 0 else { return row.drop(.untaught) }
+    for piece in stride(from: first, to: whole.count - overlap, by: size) {
+      let start = rows.tokens.count
+      rows.tokens.append(whole, 0..<first)
+      rows.tokens.append(whole, piece..<min(piece + size + overlap, whole.count))
+      rows.keep(from: start, in: &row)
     }
   }
 
-  private func whole(_ row: SourceRow) throws(Failure) -> Whole {
+  private func append(_ row: SourceRow, to tokens: inout EncodedTokens) throws(Failure) -> Shape {
     switch row.content {
-    case .tokens(let ids, let supervised): return Whole(ids: ids, supervised: supervised)
-    case .conversation(let conversation, _): return try whole(conversation, row)
+    case .tokens(let ids, let supervised):
+      tokens.append(ids[...], supervised: supervised)
+      return Shape()
+    case .conversation(let conversation, _): return try append(conversation, to: &tokens)
     case .text, .completion, .instruction:
       let (text, boundary) = try text(of: row)
-      return try whole(text, boundary: options.trainsOnInputs ? 0 : boundary, row)
+      return try append(text, boundary: options.trainsOnInputs ? 0 : boundary, to: &tokens)
     }
   }
 
-  /// The text of a row as the model will see it, and the byte from which on it is learned; of a row that comes as
-  /// tokens, or is a conversation, an empty one.
-  func text(of row: SourceRow) throws(Failure) -> (text: String, boundary: Int) {
+  /// The text of a row as the model will see it, in UTF-8, and the byte from which on it is learned; of a row that
+  /// comes as tokens, or is a conversation, an empty one.
+  func text(of row: SourceRow) throws(Failure) -> (text: [UInt8], boundary: Int) {
     switch row.content {
-    case .tokens, .conversation: return ("", 0)
+    case .tokens, .conversation: return ([], 0)
     case .text(let text): return (text, 0)
-    case .completion(let completion, let prompt): return (prompt + completion, prompt.utf8.count)
+    case .completion(let completion, let prompt): return (Self.joined(prompt, completion), prompt.utf8.count)
     case .instruction(let instruction, let input, let output):
-      let prompt: String
-      do {
-        prompt = try template.prompt(instruction: instruction, input: input)
-      } catch {
-        throw Failure(error.kind, "\(row.place): \(error.message)", hint: error.hint)
-      }
-      return (prompt + output + template.ending, prompt.utf8.count)
+      let prompt = try template.prompt(instruction: instruction, input: input)
+      return (Self.joined(prompt, output, template.ending), prompt.utf8.count)
     }
+  }
+
+  private static func joined(_ parts: String...) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(parts.reduce(0) { $0 + $1.utf8.count })
+    for part in parts { text += part.utf8 }
+    return text
   }
 
   /// A conversation is what its template makes of it: the template writes BOS, not the tokenizer, and as a rule the
   /// token that ends an answer. Where nothing does, EOS ends the last one.
-  private func whole(_ conversation: Conversation, _ row: SourceRow) throws(Failure) -> Whole {
-    guard let tokenizer else { throw missingTokenizer(row) }
+  private func append(
+    _ conversation: Conversation, to tokens: inout EncodedTokens
+  ) throws(Failure) -> Shape {
+    guard let tokenizer else { throw missingTokenizer }
     guard let chat else {
       throw Failure(
-        .missingInput, "\(row.place): the base has no chat template to write conversations with",
+        .missingInput, "the base has no chat template to write conversations with",
         hint: "give one with --chat-template, or import the base with its tokenizer_config.json")
     }
-    let text = try chat.text(of: conversation, place: row.place)
-    let encoding = try encoding(of: text.text, row, tokenizer, withSpans: true)
-    let targets = text.targets(encoding, tokenizer)
-    var whole = Whole(ids: encoding.ids)
-    whole.supervised = options.trainsOnInputs ? encoding.ids.map { _ in true } : targets.supervised
-    whole.straddles = !options.trainsOnInputs && targets.straddles
-    if let eosID, text.endsWithAnswer, whole.supervised.last == true, let last = whole.ids.last,
+    let text = try chat.text(of: conversation)
+    let encoding = try encoding(of: Array(text.text.utf8), tokenizer, withSpans: true)
+    var (supervised, straddles) = text.targets(encoding, tokenizer)
+    if options.trainsOnInputs { (supervised, straddles) = (encoding.ids.map { _ in true }, false) }
+    tokens.append(encoding.ids[...], supervised: supervised)
+    if let eosID, text.endsWithAnswer, supervised.last == true, let last = encoding.ids.last,
       !tokenizer.isSpecial(last)
     {
-      whole.ids.append(eosID)
-      whole.supervised.append(true)
+      tokens.append(eosID, isSupervised: true)
     }
-    return whole
+    return Shape(straddles: straddles)
   }
 
-  private func missingTokenizer(_ row: SourceRow) -> Failure {
+  private var missingTokenizer: Failure {
     Failure(
-      .missingInput, "\(row.place): the base has no tokenizer.json to turn text into tokens",
+      .missingInput, "the base has no tokenizer.json to turn text into tokens",
       hint: "import the base with its tokenizer, or give rows of input_ids")
   }
 
   /// - Parameter boundary: the byte of `text` from which on tokens are targets.
-  private func whole(_ text: String, boundary: Int, _ row: SourceRow) throws(Failure) -> Whole {
-    guard let tokenizer else { throw missingTokenizer(row) }
-    let encoding = try encoding(of: text, row, tokenizer, withSpans: boundary > 0)
+  private func append(
+    _ text: [UInt8], boundary: Int, to tokens: inout EncodedTokens
+  ) throws(Failure) -> Shape {
+    guard let tokenizer else { throw missingTokenizer }
+    let encoding = try encoding(of: text, tokenizer, withSpans: boundary > 0)
     // An empty text is no document, and its EOS nothing to learn.
-    guard !encoding.ids.isEmpty else { return Whole() }
-    var whole = Whole(ids: encoding.ids, prefixCount: prefix.count)
-    whole.supervised =
-      boundary > 0
-      ? encoding.spans.map { $0.lowerBound >= boundary } : [Bool](repeating: true, count: encoding.ids.count)
-    whole.straddles = encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound }
-    if !whole.ids.starts(with: prefix) {
-      whole.ids.insert(contentsOf: prefix, at: 0)
-      whole.supervised.insert(contentsOf: repeatElement(false, count: prefix.count), at: 0)
+    guard let last = encoding.ids.last else { return Shape() }
+    for id in prefix { tokens.append(id, isSupervised: false) }
+    // The text may begin with the special tokens itself.
+    let own = encoding.ids.starts(with: prefix) ? prefix.count : 0
+    let ids = encoding.ids[own...]
+    var straddles = false
+    if boundary > 0 {
+      tokens.append(ids, supervised: encoding.spans[own...].lazy.map { $0.lowerBound >= boundary })
+      straddles = encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound }
+    } else {
+      tokens.append(ids, supervised: repeatElement(true, count: ids.count))
     }
-    for index in 0..<prefix.count { whole.supervised[index] = false }
-    if let eosID, whole.ids.last != eosID || whole.count == prefix.count {
-      whole.ids.append(eosID)
-      whole.supervised.append(true)
-    }
-    return whole
+    if let eosID, last != eosID || ids.isEmpty { tokens.append(eosID, isSupervised: true) }
+    return Shape(prefixCount: prefix.count, straddles: straddles)
   }
 
-  private func encoding(
-    of text: String, _ row: SourceRow, _ tokenizer: Tokenizer, withSpans: Bool
-  ) throws(Failure) -> Encoding {
-    let encoding: Encoding
-    do {
-      encoding = try tokenizer.encoding(of: text, addSpecialTokens: false, withSpans: withSpans)
-    } catch {
-      throw Failure(error.kind, "\(row.place): \(error.message)", hint: error.hint)
-    }
-    if let id = encoding.ids.first(where: { Int($0) >= vocabularySize }) {
+  private func encoding(of text: [UInt8], _ tokenizer: Tokenizer, withSpans: Bool) throws(Failure) -> Encoding {
+    let encoding = try tokenizer.encoding(of: text, addSpecialTokens: false, withSpans: withSpans)
+    if isLargerThanModel, let id = encoding.ids.first(where: { Int($0) >= vocabularySize }) {
       throw Failure(
         .badData,
-        "\(row.place): the tokenizer makes the token \(id), which is outside the model's vocabulary "
-          + "(0 to \(vocabularySize - 1))",
+        "the tokenizer makes the token \(id), which is outside the model's vocabulary (0 to \(vocabularySize - 1))",
         hint: "the tokenizer does not belong to this model")
     }
     return encoding

@@ -17,7 +17,10 @@ struct RowFields {
 
   func optional(_ name: String) throws(Failure) -> JSONCursor? { try cursor.optional(mapping.column(name)) }
 
-  func string(_ name: String) throws(Failure) -> String { try field(name).string() }
+  func string(_ name: String) throws(Failure) -> String {
+    if let string = object[mapping.column(name)]?.stringValue { return string }
+    return try field(name).string()  // says what is wrong
+  }
 
   /// What kind of row the fields make: the kind whose fields the user has named, else the one whose first field is
   /// there. A prompt alone makes none: rows of other kinds have one beside them.

@@ -7,44 +7,64 @@ import JSON
 struct RowFingerprint: Hashable {
   /// Evenly spread, whatever the data: it decides on which side of a split the row is.
   let key: UInt64
-  private let rest: UInt64
+  fileprivate let rest: UInt64
+}
 
-  init(_ content: SourceRow.Content, seed: Int) {
-    var bytes: [UInt8] = []
-    Self.append(seed, to: &bytes)
-    for part in Self.parts(of: content) {
-      Self.append(part.count, to: &bytes)
-      bytes += part
+/// Makes fingerprints, one row after another with the same memory: the beginning of the SHA-256 of seed and fields.
+@safe struct RowHash: ~Copyable {
+  private let context = unsafe EVP_MD_CTX_new()
+  private let seed: Int
+  private var bytes: [UInt8] = []
+
+  init(seed: Int) { self.seed = seed }
+
+  deinit { unsafe EVP_MD_CTX_free(context) }
+
+  mutating func fingerprint(of content: SourceRow.Content) -> RowFingerprint {
+    bytes.removeAll(keepingCapacity: true)
+    append(seed)
+    append(content)
+    var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    let status = unsafe withUnsafeMutableBytes(of: &digest) { digest in
+      let digest = unsafe digest.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      return unsafe EVP_DigestInit_ex(context, Self.sha256, nil) & EVP_DigestUpdate(context, bytes, bytes.count)
+        & EVP_DigestFinal_ex(context, digest, nil)
     }
-    var digest = [UInt8](repeating: 0, count: 32)
-    let status = unsafe EVP_Digest(bytes, bytes.count, &digest, nil, Self.sha256, nil)
     precondition(status == 1)
-    let number = { (range: Range<Int>) in range.reduce(UInt64(0)) { $0 << 8 | UInt64(digest[$1]) } }
-    (key, rest) = (number(0..<8), number(8..<16))
+    return RowFingerprint(key: UInt64(bigEndian: digest.0), rest: UInt64(bigEndian: digest.1))
   }
 
   /// Fetched once: libcrypto looks for `EVP_sha256()` anew at every use.
   private nonisolated(unsafe) static let sha256 = unsafe EVP_MD_fetch(nil, "SHA256", nil)
 
-  private static func parts(of content: SourceRow.Content) -> [[UInt8]] {
+  private mutating func append(_ content: SourceRow.Content) {
     switch content {
-    case .text(let text): return [Array(text.utf8)]
-    case .instruction(let instruction, let input, let output):
-      return [instruction, input, output].map { Array($0.utf8) }
-    case .completion(let completion, let prompt): return [prompt, completion].map { Array($0.utf8) }
+    case .text(let text):
+      append(text.count)
+      bytes += text
+    case .instruction(let instruction, let input, let output): append(instruction, input, output)
+    case .completion(let completion, let prompt): append(prompt, completion)
     case .conversation(let conversation, _):
-      return [.array(conversation.messages), conversation.tools ?? .null].map { (part: JSON) in
-        Array(part.text(indent: 0).utf8)
-      }
+      append(
+        JSON.array(conversation.messages).text(indent: 0), (conversation.tools ?? .null).text(indent: 0))
     case .tokens(let ids, let supervised):
-      var bytes: [UInt8] = []
-      for id in ids { append(Int(id), to: &bytes) }
-      return [bytes, supervised.map { $0 ? 1 : 0 }]
+      append(8 * ids.count)
+      for id in ids { append(Int(id)) }
+      append(supervised.count)
+      for flag in supervised { bytes.append(flag ? 1 : 0) }
+    }
+  }
+
+  /// Texts, each after its length.
+  private mutating func append(_ texts: String...) {
+    for text in texts {
+      append(text.utf8.count)
+      bytes += text.utf8
     }
   }
 
   /// As eight bytes, the lowest first.
-  private static func append(_ value: Int, to bytes: inout [UInt8]) {
-    for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+  private mutating func append(_ value: Int) {
+    unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
   }
 }

@@ -6,12 +6,14 @@ import Glibc
 /// validation is known only at the end. The files are gone with the object.
 final class RowSpool {
   /// What is remembered of a row besides its tokens.
-  struct Entry {
+  struct Entry: BitwiseCopyable {
     let candidate: ValidationChoice.Candidate
-    /// Nil where the validation choice decides.
-    let split: DatasetSplit?
+    /// Where its tokens begin among all.
+    let start: Int
     let length: Int
     let supervisedTokens: Int
+    /// Nil where the validation choice decides.
+    let split: DatasetSplit?
     let isTruncated: Bool
 
     /// - Parameter limit: rows below it are for validation, where nothing else says.
@@ -20,94 +22,40 @@ final class RowSpool {
     }
   }
 
-  private let paths: (ids: String, supervised: String, entries: String)
-  private let files: (ids: OutputFile, supervised: OutputFile, entries: OutputFile)
-  private var (ids, supervised, entries): ([Int32], [Bool], [UInt64]) = ([], [], [])
+  private let (ids, supervised, entries): (SpoolFile, SpoolFile, SpoolFile)
+  /// Tokens so far.
+  private(set) var tokenCount = 0
 
-  /// Tokens that are held back to be written together.
-  private static let writeSize = 1 << 18
-  /// Numbers of an entry in its file.
-  private static let entrySize = 4
-  private static let splits = DatasetSplit.allCases
-
-  /// - Parameter prefix: what the names of the files begin with.
+  /// - Parameter prefix: what the names of its files begin with.
   init(_ prefix: String) throws(Failure) {
-    paths = (prefix + ".ids", prefix + ".supervised", prefix + ".entries")
-    files = (try OutputFile(paths.ids), try OutputFile(paths.supervised), try OutputFile(paths.entries))
+    ids = try SpoolFile(prefix + ".ids")
+    supervised = try SpoolFile(prefix + ".supervised")
+    entries = try SpoolFile(prefix + ".entries")
   }
 
-  deinit { for path in [paths.ids, paths.supervised, paths.entries] { unsafe unlink(path) } }
-
-  func append(
-    _ row: TokenRow, of candidate: ValidationChoice.Candidate, split: DatasetSplit?, isTruncated: Bool
-  ) throws(Failure) {
-    ids += row.ids
-    supervised += row.supervised
-    entries.append(candidate.key)
-    entries.append(UInt64(candidate.row))
-    entries.append(UInt64(row.ids.count) << 32 | UInt64(row.supervised.count { $0 }))
-    entries.append(UInt64((split?.position ?? Self.splits.count) << 1 | (isTruncated ? 1 : 0)))
-    if ids.count >= Self.writeSize { try flush() }
+  /// - Parameter rows: what the tokens are made of; some may belong to none.
+  func append(_ tokens: EncodedTokens, _ rows: [Entry]) throws(Failure) {
+    try ids.buffer.append(tokens.ids)
+    try supervised.buffer.append(tokens.supervised)
+    try entries.buffer.append(rows)
+    tokenCount += tokens.count
   }
 
-  private func flush() throws(Failure) {
-    try files.ids.write(ids)
-    try files.supervised.write(supervised)
-    try files.entries.write(entries)
-    ids.removeAll(keepingCapacity: true)
-    supervised.removeAll(keepingCapacity: true)
-    entries.removeAll(keepingCapacity: true)
-  }
-
-  /// Ends the writing; the rows can be read from then on.
-  func finish() throws(Failure) -> SpooledRows {
-    try flush()
-    return SpooledRows(
-      entries: try MappedFile(paths.entries), ids: try MappedFile(paths.ids), supervised: try MappedFile(paths.supervised),
-      spool: self)
-  }
-
-  fileprivate static func entry(_ numbers: UnsafeBufferPointer<UInt64>, _ index: Int) -> Entry {
-    let number = { (offset: Int) in unsafe numbers[index * entrySize + offset] }
-    let splitNumber = Int(number(3) >> 1)
-    return Entry(
-      candidate: .init(key: number(0), row: Int(number(1))),
-      split: splitNumber < splits.count ? splits[splitNumber] : nil,
-      length: Int(number(2) >> 32), supervisedTokens: Int(number(2) & 0xFFFF_FFFF), isTruncated: number(3) & 1 == 1)
-  }
-
-  fileprivate static func count(_ file: MappedFile) -> Int { file.count / (8 * entrySize) }
-}
-
-/// All rows that were spooled, in order.
-struct SpooledRows {
-  fileprivate let entries: MappedFile
-  fileprivate let ids: MappedFile
-  fileprivate let supervised: MappedFile
-  /// Keeps the files.
-  fileprivate let spool: RowSpool
-
-  /// - Parameter body: gets each row's entry and where its tokens begin among all.
-  func forEach(_ body: (RowSpool.Entry, Int) throws(Failure) -> Void) throws(Failure) {
-    var start = 0
-    for index in 0..<RowSpool.count(entries) {
-      let entry = unsafe RowSpool.entry(entries.bytes.bindMemory(to: UInt64.self), index)
-      try body(entry, start)
-      start += entry.length
-    }
+  /// Visits all rows in their order.
+  func forEach(_ body: (Entry) throws(Failure) -> Void) throws(Failure) {
+    let entries = try entries.mapped()
+    for unsafe entry in unsafe entries.bytes.bindMemory(to: Entry.self) { try body(entry) }
   }
 
   /// Writes the rows that are chosen as one split's file.
   ///
   /// - Parameters:
   ///   - rows: how many they are, with how many `tokens`.
-  func write(
-    to path: String, rows: Int, tokens: Int, where isChosen: (RowSpool.Entry) -> Bool
-  ) throws(Failure) {
+  func write(to path: String, rows: Int, tokens: Int, where isChosen: (Entry) -> Bool) throws(Failure) {
     let writer = try SafeTensorsWriter(path, tensors: TokenRows.tensors(rows: rows, tokens: tokens))
     try unsafe writer.append { write throws(Failure) in
       var (offsets, end): ([Int64], Int64) = ([0], 0)
-      try forEach { entry, _ throws(Failure) in
+      try forEach { entry throws(Failure) in
         guard isChosen(entry) else { return }
         end += Int64(entry.length)
         offsets.append(end)
@@ -117,11 +65,12 @@ struct SpooledRows {
       }
       try unsafe offsets.span.withUnsafeBytes { (bytes) throws(Failure) in try unsafe write(bytes) }
     }
-    for (file, width) in [(ids, 4), (supervised, 1)] {
+    for (column, width) in [(ids, MemoryLayout<Int32>.size), (supervised, MemoryLayout<Bool>.size)] {
+      let column = try column.mapped()
       try unsafe writer.append { write throws(Failure) in
         try forEachStretch(where: isChosen) { tokens throws(Failure) in
           let bytes = tokens.lowerBound * width..<tokens.upperBound * width
-          try unsafe write(UnsafeRawBufferPointer(rebasing: file.bytes[bytes]))
+          try unsafe write(UnsafeRawBufferPointer(rebasing: column.bytes[bytes]))
         }
       }
     }
@@ -130,17 +79,36 @@ struct SpooledRows {
 
   /// Calls `body` with the tokens of chosen rows that follow one another.
   private func forEachStretch(
-    where isChosen: (RowSpool.Entry) -> Bool, _ body: (Range<Int>) throws(Failure) -> Void
+    where isChosen: (Entry) -> Bool, _ body: (Range<Int>) throws(Failure) -> Void
   ) throws(Failure) {
     var stretch = 0..<0
-    try forEach { entry, start throws(Failure) in
+    try forEach { entry throws(Failure) in
       guard isChosen(entry) else { return }
-      if start != stretch.upperBound {
-        if !stretch.isEmpty { try body(stretch) }
-        stretch = start..<start
+      if entry.start != stretch.upperBound {
+        try body(stretch)
+        stretch = entry.start..<entry.start
       }
-      stretch = stretch.lowerBound..<start + entry.length
+      stretch = stretch.lowerBound..<entry.start + entry.length
     }
-    if !stretch.isEmpty { try body(stretch) }
+    try body(stretch)
+  }
+}
+
+/// A file of the spool, which is gone with the object.
+private final class SpoolFile {
+  private let path: String
+  var buffer: OutputBuffer
+
+  init(_ path: String) throws(Failure) {
+    self.path = path
+    buffer = OutputBuffer(try OutputFile(path))
+  }
+
+  deinit { unsafe unlink(path) }
+
+  /// All that was appended.
+  func mapped() throws(Failure) -> MappedFile {
+    try buffer.flush()
+    return try MappedFile(path)
   }
 }

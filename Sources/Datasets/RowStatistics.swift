@@ -20,16 +20,18 @@ struct RowStatistics {
     (bosID, eosID) = (tokenizer?.bosID, tokenizer?.eosID)
   }
 
-  mutating func count(_ row: EncodedRow) {
+  /// - Parameter all: what holds the row's tokens.
+  mutating func count(_ row: EncodedRows.Row, of all: EncodedRows) {
     kind = row.kind
     straddling += row.straddles ? 1 : 0
     truncated += row.isTruncated ? 1 : 0
-    for piece in row.rows {
+    for piece in all.pieces[row.pieces] {
       rows += 1
-      if let eosID, let last = piece.ids.lastIndex(of: eosID), piece.supervised[last] { learningEOS += 1 }
-      guard let bosID, piece.ids.first == bosID else { continue }
+      let ids = all.tokens.ids[piece.tokens]
+      if let eosID, let last = ids.lastIndex(of: eosID), all.tokens.supervised[last] { learningEOS += 1 }
+      guard let bosID, ids.first == bosID else { continue }
       withBOS += 1
-      withDoubleBOS += piece.ids.dropFirst().first == bosID ? 1 : 0
+      withDoubleBOS += ids.dropFirst().first == bosID ? 1 : 0
     }
   }
 

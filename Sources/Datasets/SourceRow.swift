@@ -5,7 +5,8 @@ import JSON
 /// One row of the data, its fields read.
 struct SourceRow {
   enum Content {
-    case text(String)
+    /// UTF-8.
+    case text([UInt8])
     case instruction(String, input: String, output: String)
     /// The prompt and what follows it, word for word.
     case completion(String, prompt: String)
@@ -36,10 +37,6 @@ struct SourceRow {
   }
 
   let content: Content
-  private let raw: RawRow
-
-  /// Where the row stands, as errors name it: `data.jsonl:7`.
-  var place: String { raw.place }
 
   var kind: Kind {
     switch content {
@@ -55,7 +52,6 @@ struct SourceRow {
   ///   - fields: under which names the data has the fields.
   ///   - vocabularySize: every token id must be below it.
   init(_ raw: RawRow, fields: FieldMapping, vocabularySize: Int) throws(Failure) {
-    self.raw = raw
     switch try raw.parsed() {
     case .text(let text): content = .text(text)
     case .object(let cursor):
@@ -66,7 +62,7 @@ struct SourceRow {
   private static func content(_ row: RowFields, _ vocabularySize: Int) throws(Failure) -> Content {
     let kind = try row.kind()
     switch kind {
-    case .text: return .text(try row.string("text"))
+    case .text: return .text(Array(try row.string("text").utf8))
     case .instruction:
       return .instruction(
         try row.string("instruction"), input: try row.optional("input")?.string() ?? "",

@@ -98,9 +98,14 @@ extension TokenRows {
   package static func write(_ rows: [TokenRow], to path: String) throws(Failure) {
     let spool = try RowSpool(path)
     for (index, row) in rows.enumerated() {
-      try spool.append(row, of: .init(key: 0, row: index), split: .train, isTruncated: false)
+      var tokens = EncodedTokens()
+      tokens.append(row.ids[...], supervised: row.supervised)
+      let entry = RowSpool.Entry(
+        candidate: .init(key: 0, row: index), start: spool.tokenCount, length: tokens.count,
+        supervisedTokens: row.supervised.count { $0 }, split: .train, isTruncated: false)
+      try spool.append(tokens, [entry])
     }
     let tokens = rows.reduce(0) { $0 + $1.ids.count }
-    try spool.finish().write(to: path, rows: rows.count, tokens: tokens) { _ in true }
+    try spool.write(to: path, rows: rows.count, tokens: tokens) { _ in true }
   }
 }

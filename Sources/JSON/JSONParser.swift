@@ -178,14 +178,16 @@ extension JSONParser {
     var runStart = offset
     var text: [UInt8]? = nil  // only strings with escapes are copied
     while true {
+      offset = endOfPlainText()
       guard offset < bytes.count else { throw error("the string is not closed", at: start) }
       switch bytes[offset] {
       case UInt8(ascii: "\""):
-        let run = bytes[runStart..<offset]
+        let run = runStart..<offset
         offset += 1
-        let decoded =
-          text.map { String(validating: $0 + run, as: UTF8.self) } ?? String(validating: run, as: UTF8.self)
-        guard let decoded else { throw error("the string is not valid UTF-8", at: start) }
+        text?.append(contentsOf: bytes[run])
+        guard let decoded = text.map({ Self.string($0.span) }) ?? Self.string(bytes.span.extracting(run)) else {
+          throw error("the string is not valid UTF-8", at: start)
+        }
         return decoded
       case UInt8(ascii: "\\"):
         // In place: a new array at each escape would make a hostile string take quadratic time.
@@ -194,12 +196,23 @@ extension JSONParser {
         offset += 1
         text?.append(contentsOf: String(try parseEscape()).utf8)
         runStart = offset
-      case 0..<0x20:
-        throw error("a control character inside a string must be escaped")
       default:
-        offset += 1
+        throw error("a control character inside a string must be escaped")
       }
     }
+  }
+
+  /// Where the next byte is that does not stand for itself in a string.
+  private func endOfPlainText() -> Int {
+    let span = bytes.span
+    var end = offset
+    while end < span.count, span[end] >= 0x20, span[end] != UInt8(ascii: "\""), span[end] != UInt8(ascii: "\\") { end += 1 }
+    return end
+  }
+
+  private static func string(_ bytes: Span<UInt8>) -> String? {
+    guard let text = try? UTF8Span(validating: bytes) else { return nil }
+    return String(copying: text)
   }
 
   private mutating func parseEscape() throws(SyntaxError) -> Unicode.Scalar {

@@ -117,7 +117,11 @@ extension Tokenizer {
   ///
   /// - Parameter withSpans: whether the encoding says where they stand, which takes half as long again.
   package func encoding(of text: String, addSpecialTokens: Bool, withSpans: Bool) throws(Failure) -> Encoding {
-    let bytes = Array(text.utf8)
+    try encoding(of: Array(text.utf8), addSpecialTokens: addSpecialTokens, withSpans: withSpans)
+  }
+
+  /// The tokens of a text that is UTF-8.
+  package func encoding(of bytes: [UInt8], addSpecialTokens: Bool, withSpans: Bool) throws(Failure) -> Encoding {
     guard bytes.count <= Int(UInt32.max) else {
       throw Failure(
         .badData, "a text of \(bytes.count) bytes is too long to tokenize", hint: "split it into documents")

@@ -18,7 +18,7 @@ struct Read {
       try member.forEachRow(options) { row throws(Failure) in
         places.append(row.place)
         switch try row.parsed() {
-        case .text(let text): rows.append(.string(text))
+        case .text(let text): rows.append(.string(String(decoding: text, as: UTF8.self)))
         case .object(let cursor): rows.append(cursor.value)
         }
       }

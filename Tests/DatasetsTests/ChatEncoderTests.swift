@@ -29,7 +29,7 @@ private func learned(
   let encoder = ChatEncoder(
     try TemplateSet(template, name: "t.jinja"), tokenizer: tokenizer, systemPrompt: systemPrompt,
     masksHistory: masksHistory)
-  let text = try encoder.text(of: conversation, place: "data.jsonl:1")
+  let text = try encoder.text(of: conversation)
   let encoding = try tokenizer.encodeWithSpans(text.text, addSpecialTokens: false)
   let supervised = text.targets(encoding, tokenizer).supervised
   var parts: [String] = []
@@ -85,14 +85,14 @@ private func learned(
   let counting = "{{ messages|length }}{% for m in messages %}{{ m.content }}{% endfor %}"
   #expect(
     message { try learned(counting, talk) }
-      == "data.jsonl:1: where the answer in message 2 stands cannot be told: the chat template writes the conversation up to there in another way when it goes on"
+      == "where the answer in message 2 stands cannot be told: the chat template writes the conversation up to there in another way when it goes on"
   )
   #expect(message { try learned(counting, talk, masksHistory: true) }.contains("message 4"))
   let parts = Conversation(messages: [["role": "user", "content": [["type": "text", "text": "Hi"]]]])
   #expect(
     message { try learned(plain, parts) }
-      == "data.jsonl:1: the chat template does not understand content in parts")
+      == "the chat template does not understand content in parts")
   #expect(
     message { try learned("\n{{ raise_exception('no') }}", talk) }
-      == "data.jsonl:1: t.jinja:2: the template refuses the conversation: no")
+      == "t.jinja:2: the template refuses the conversation: no")
 }

@@ -275,8 +275,20 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
     }
   }
   _ = try run(false)
-  #expect(rows == [1024, 2048, 2600])
+  #expect(rows == Array(stride(from: 256, through: 2560, by: 256)) + [2600])
   #expect(message { try run(true) } == "interrupted: stopped")
+}
+
+@Test func ofSeveralMistakesTheFirstIsNamed() throws {
+  let workplace = try Workplace()
+  let preparation = try DatasetPreparation(DatasetOptions(), tokenizer: nil, vocabularySize: 10)
+  let refusal = { (data: String) in
+    let path = try workplace.write(Array("input_ids\n".utf8) + Array(data.utf8) + [0xFF] + Array("\n\"".utf8), to: "a.csv")
+    return message { try preparation.run(data: [path], output: { workplace.path($0.rawValue) }) }
+  }
+  // A row that cannot be understood, one that is no text, and a quote that is never closed.
+  #expect(try refusal("x\n").hasPrefix("a.csv:2: "))
+  #expect(try refusal("") == "a.csv:2: field 1 is not valid UTF-8")
 }
 
 @Test func optionsOutOfRangeAreRefused() {
