@@ -1,4 +1,5 @@
 package import Failures
+import Glibc
 import JSON
 
 /// Rows that belong together: a plain file, what a compressed one expands to, or a file in an archive.
@@ -96,7 +97,14 @@ package struct DataMember {
   }
 
   private static func lineBreaks(in bytes: ArraySlice<UInt8>) -> Int {
-    bytes.reduce(0) { $0 &+ ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+    unsafe bytes.withUnsafeBytes { bytes in
+      var (count, rest) = unsafe (0, UnsafeRawBufferPointer(rebasing: bytes[...]))
+      while let start = unsafe rest.baseAddress, let hit = unsafe memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+        count += 1
+        unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(UnsafeRawPointer(hit) - start + 1))
+      }
+      return count
+    }
   }
 
   /// White space of ASCII, which documents are stripped of.

@@ -27,11 +27,13 @@ struct RowStatistics {
     truncated += row.isTruncated ? 1 : 0
     for piece in all.pieces[row.pieces] {
       rows += 1
-      let ids = all.tokens.ids[piece.tokens]
-      if let eosID, let last = ids.lastIndex(of: eosID), all.tokens.supervised[last] { learningEOS += 1 }
-      guard let bosID, ids.first == bosID else { continue }
+      let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
+      if let eosID, let last = piece.tokens.last(where: { tokens.ids[$0] == eosID }), tokens.supervised[last] {
+        learningEOS += 1
+      }
+      guard let bosID, tokens.ids[first] == bosID else { continue }
       withBOS += 1
-      withDoubleBOS += ids.dropFirst().first == bosID ? 1 : 0
+      withDoubleBOS += piece.tokens.count > 1 && tokens.ids[first + 1] == bosID ? 1 : 0
     }
   }
 
