@@ -76,7 +76,7 @@ struct StepBenchmark: ParsableCommand {
     let processorSeconds = RunEnvironment.processorSeconds - processorStart
     let timed = Array(rowLengths.dropFirst(window))
     let cost = StepCost(
-      model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed)
+      model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed, steps: steps)
     let peak = watch.finish()
     report(
       StepResult(

@@ -1,7 +1,7 @@
 import Adapters
 import Checkpoint
 
-/// The multiplications that one optimiser step needs, by formula: what a perfect implementation cannot leave out.
+/// The multiplications that optimiser steps need, by formula: what a perfect implementation cannot leave out.
 struct StepCost {
   /// Frozen products of the decoder layers, forward and for the gradient of their inputs.
   var frozenForward = 0.0
@@ -18,8 +18,10 @@ struct StepCost {
   var total: Double { frozenForward + frozenBackward + attention + head + update + form }
 
   /// - Parameters:
-  ///   - lengths: of the rows of the step; every token but a row's first is predicted.
-  init(_ model: ModelConfiguration, layout: AdapterLayout, configuration: AdapterConfiguration, lengths: [Int]) {
+  ///   - lengths: of the rows of all steps; every token but a row's first is predicted.
+  init(
+    _ model: ModelConfiguration, layout: AdapterLayout, configuration: AdapterConfiguration, lengths: [Int], steps: Int
+  ) {
     let tokens = Double(lengths.reduce(0, +))
     let targets = tokens - Double(lengths.count)
     let pairs = lengths.reduce(0.0) { $0 + Double($1) * Double($1 + 1) / 2 }
@@ -42,7 +44,7 @@ struct StepCost {
       switch configuration.method {
       case .randlora:
         update += tokens * size
-        form += 2 * narrow * size
+        form += 2 * narrow * size * Double(steps)
       case .lora:
         update += 3 * tokens * Double(configuration.rank * (module.outFeatures + module.inFeatures))
       }

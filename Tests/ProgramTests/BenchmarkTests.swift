@@ -19,6 +19,8 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   #expect(counts?["frozen_backward"]?.integerValue == 2 * 16 * (2 * layer - 64 * 64 - 2 * 32 * 64))
   #expect(counts?["attention"]?.integerValue == 2 * (16 * 17 / 2) * 64 * (2 + 4) * 2)
   #expect(counts?["head"]?.integerValue == 2 * 2 * 15 * 512 * 64)
+  // Forming and projecting the updates of k and v, once a step.
+  #expect(counts?["form"]?.integerValue == (options == ["--use-lora"] ? 0 : 2 * 2 * 2 * 2 * 32 * 32 * 64))
 }
 
 @Test func `preparing data is timed beside tokenizing`() throws {
