@@ -31,7 +31,7 @@ package struct UpdatePlan: Sendable {
   ///
   /// Multiplications an optimiser step, for inner size k = n·r: with ΔW, 2·k·m·M to form and project it and T·m·M for
   /// its gradient; with the factors, T·k·(3·in + 2·out).
-  func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int) -> Bool {
+  package func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int) -> Bool {
     guard let tokens else { return true }
     return hasRoom && (2 * k + tokens) * out * `in` <= tokens * k * (3 * `in` + 2 * out)
   }

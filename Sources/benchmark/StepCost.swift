@@ -10,7 +10,8 @@ struct StepCost {
   var attention = 0.0
   /// Logits where something is predicted, forward and backward.
   var head = 0.0
-  /// What the adapter multiplies every token with.
+  /// What the adapter multiplies every token with: one product for ΔW's gradient or, where forming ΔW would take more,
+  /// those with both factors.
   var update = 0.0
   /// Forming ΔW and projecting its gradient, once a step (RandLoRA).
   var form = 0.0
@@ -38,13 +39,18 @@ struct StepCost {
     }
     attention = pairs * width * (2 * Double(model.layerCount) + 4 * Double(model.layerCount - lowest / perLayer))
     head = 2 * targets * Double(model.vocabularySize) * Double(model.width)
+    let plan = UpdatePlan(tokens: Int(tokens) / max(1, steps))
     for module in layout.modules {
       let size = Double(module.outFeatures) * Double(module.inFeatures)
       let narrow = Double(min(module.outFeatures, module.inFeatures))
       switch configuration.method {
-      case .randlora:
+      case .randlora
+      where plan.formsDelta(
+        outFeatures: module.outFeatures, inFeatures: module.inFeatures, inner: Int(narrow)):
         update += tokens * size
         form += 2 * narrow * size * Double(steps)
+      case .randlora:
+        update += tokens * narrow * Double(3 * module.inFeatures + 2 * module.outFeatures)
       case .lora:
         update += 3 * tokens * Double(configuration.rank * (module.outFeatures + module.inFeatures))
       }

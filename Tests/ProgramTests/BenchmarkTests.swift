@@ -19,8 +19,16 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   #expect(counts?["frozen_backward"]?.integerValue == 2 * 16 * (2 * layer - 64 * 64 - 2 * 32 * 64))
   #expect(counts?["attention"]?.integerValue == 2 * (16 * 17 / 2) * 64 * (2 + 4) * 2)
   #expect(counts?["head"]?.integerValue == 2 * 2 * 15 * 512 * 64)
-  // Forming and projecting the updates of k and v, once a step.
-  #expect(counts?["form"]?.integerValue == (options == ["--use-lora"] ? 0 : 2 * 2 * 2 * 2 * 32 * 32 * 64))
+  // So few tokens are multiplied with both factors, of k and of v.
+  let factors = options == ["--use-lora"] ? 3 * 8 * (64 + 32) : 32 * (3 * 64 + 2 * 32)
+  #expect(counts?["update"]?.integerValue == 2 * 16 * 2 * 2 * factors && counts?["form"] == 0)
+}
+
+@Test func `forming and projecting updates is counted once a step`() throws {
+  let arguments = ["step", "--shape", "tiny", "--rank", "8", "--cutoff-len", "64", "--steps", "3", "--threads", "1"]
+  let counts = try Sandbox().succeed("benchmark", arguments).json()["result"]?["multiplications"]
+  #expect(counts?["form"]?.integerValue == 3 * 2 * 2 * (2 * 32 * 32 * 64))
+  #expect(counts?["update"]?.integerValue == 3 * 2 * 2 * (64 * 32 * 64))
 }
 
 @Test func `preparing data is timed beside tokenizing`() throws {
