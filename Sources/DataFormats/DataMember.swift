@@ -99,7 +99,7 @@ package struct DataMember {
   private static func lineBreaks(in bytes: ArraySlice<UInt8>) -> Int {
     unsafe bytes.withUnsafeBytes { bytes in
       var (count, rest) = unsafe (0, UnsafeRawBufferPointer(rebasing: bytes[...]))
-      while let start = unsafe rest.baseAddress, let hit = memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+      while let start = rest.baseAddress, let hit = unsafe memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
         count += 1
         unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(UnsafeRawPointer(hit) - start + 1))
       }
