@@ -92,11 +92,6 @@ struct EncodedTokens {
     supervised.removeSubrange(start...)
   }
 
-  mutating func removeAll(keepingCapacity: Bool) {
-    ids.removeAll(keepingCapacity: keepingCapacity)
-    supervised.removeAll(keepingCapacity: keepingCapacity)
-  }
-
   /// Takes out the tokens from `start` on.
   mutating func split(at start: Int) -> EncodedTokens {
     defer { removeAll(from: start) }

@@ -48,6 +48,7 @@ struct MeasuredCommand {
     return runs.sorted { $0.processorSeconds < $1.processorSeconds }[count / 2]
   }
 
+  /// Where this program lies, and the others beside it.
   static var ownDirectory: String {
     guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
     defer { unsafe free(path) }
