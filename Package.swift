@@ -69,7 +69,7 @@ let package = Package(
     library(
       "Artifacts", ["Failures", "JSON", "CCrypto", "CLinux"],
       resources: [.embedInCode("Schemas")]),  // a link to schemas/
-    library("Tensor", ["Failures", "CKernels", "COpenBLAS"]),
+    library("Tensor", ["Failures", "CKernels"]),
     library("Checkpoint", ["Failures", "JSON", "Tensor"]),
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
@@ -81,6 +81,10 @@ let package = Package(
     library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
     library("Pipeline", ["Failures", "JSON", "Artifacts", yams, subprocess]),
     library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Adapters", "Transformer", "Training"]),
+    // The only room that links OpenBLAS, which starts threads wherever it is loaded, used or not.
+    library(
+      "Conversion",
+      ["Failures", "JSON", "Artifacts", "COpenBLAS", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts"]),
     library("Hub", ["Failures", "JSON", "Artifacts", "CArchive"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 
@@ -111,7 +115,7 @@ let package = Package(
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
     program(
       "convert-to-lora",
-      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "Conversion", "StageSupport"]),
     program(
       "push-artifact",
       ["Failures", "JSON", "Artifacts", "Checkpoint", "Adapters", "Training", "ModelArtifacts", "Hub", "StageSupport"]),
@@ -143,6 +147,7 @@ let package = Package(
       "Training",
       using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "TestSupport"]),
     tests("Pipeline", using: ["Failures", "JSON", "Artifacts", yams, "TestSupport"]),
+    tests("Conversion", using: ["Failures", "Tensor", "Checkpoint", "Adapters", "TestSupport"]),
     tests("Hub", using: ["Failures", "Artifacts", "CArchive", "TestSupport"]),
     tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
     // Runs the built programs: they are dependencies so that they are there.

@@ -94,7 +94,7 @@ package struct AdapterLayout: Sendable {
   }
 
   /// The entries of `trained`.
-  var trainedEntries: ArraySlice<Entry> { entries.suffix(trained.count) }
+  package var trainedEntries: ArraySlice<Entry> { entries.suffix(trained.count) }
 
   /// The number of values of the tensors that are trained in full.
   package var trainedCount: Int { trainedEntries.reduce(0) { $0 + $1.count } }

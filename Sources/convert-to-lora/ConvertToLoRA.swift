@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Artifacts
 import Checkpoint
+import Conversion
 import Failures
 import JSON
 import ModelArtifacts

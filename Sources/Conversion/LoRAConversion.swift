@@ -1,3 +1,4 @@
+package import Adapters
 package import Checkpoint
 package import Failures
 import Tensor

@@ -1,5 +1,6 @@
 import COpenBLAS
 package import Failures
+package import Tensor
 
 /// The singular value decomposition `a = left · diag(values) · right` (LAPACK's dgesdd), with k = min(M, N).
 ///

@@ -1,6 +1,7 @@
+import Tensor
 import Testing
 
-@testable import Tensor
+@testable import Conversion
 
 /// Numbers that look random.
 private func matrix(_ rows: Int, _ columns: Int) -> Tensor {

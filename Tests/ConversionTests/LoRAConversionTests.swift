@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoint
+import Conversion
 import Failures
 import Tensor
 import TestSupport

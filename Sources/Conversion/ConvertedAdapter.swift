@@ -3,6 +3,7 @@ package import Artifacts
 import Checkpoint
 package import Failures
 package import JSON
+package import ModelArtifacts
 
 /// An `adapter` artifact that is the LoRA form of checkpoints' adapters.
 package enum ConvertedAdapter {
