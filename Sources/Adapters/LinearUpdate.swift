@@ -33,8 +33,7 @@ package final class LinearUpdate: Sendable {
     case .delta(let delta):
       delta.forward(x, through: weight, into: y, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
     case .factors(let factors):
-      weight.forward(x, into: y, tokens: rows.tokens)
-      factors.forward(kept(x, rows, dropout), into: y, tokens: rows.tokens)
+      factors.forward(kept(x, rows, dropout), beside: x, through: weight, into: y, tokens: rows.tokens)
     }
   }
 
@@ -51,10 +50,16 @@ package final class LinearUpdate: Sendable {
       delta.backward(
         dY: dY, x: x, through: weight, into: dX, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
     case .factors(let factors):
-      if let dX { weight.backward(dY, into: dX, tokens: rows.tokens) }
-      let target = dX.map { dropout == nil ? $0 : Tensor(shape: $0.shape) }
-      factors.backward(dY: dY, x: kept(x, rows, dropout), into: target, tokens: rows.tokens)
-      if let dropout, let target, let dX { dropout.backward(target, into: dX, rows: rows, module: index) }
+      let dU = factors.backward(dY: dY, x: kept(x, rows, dropout), tokens: rows.tokens, inputGradient: dX != nil)
+      guard let dX, let dU else { return }
+      if let dropout {
+        weight.backward(dY, into: dX, tokens: rows.tokens)
+        let dKept = Tensor(unfilled: dX.shape)
+        MatMul.multiply(dU, factors.first, into: Matrix(dKept, rows: rows.tokens, columns: weight.columns))
+        dropout.backward(dKept, into: dX, rows: rows, module: index)
+      } else {
+        weight.backward(dY, adding: Weight.LowRank(dU, times: factors.first), into: dX, tokens: rows.tokens)
+      }
     }
   }
 
@@ -126,22 +131,24 @@ struct TwoFactors: Sendable {
     return Matrix(u)
   }
 
-  func forward(_ x: Tensor, into y: Tensor, tokens T: Int) {
-    let u = inner(Matrix(x, rows: T, columns: first.columns))
-    MatMul.multiply(
-      u, second.transposed, into: Matrix(y, rows: T, columns: second.rows), alpha: scaling, adding: true)
+  /// `y = x · Wᵀ + kept · ΔWᵀ`
+  func forward(_ kept: Tensor, beside x: Tensor, through weight: Weight, into y: Tensor, tokens T: Int) {
+    let u = inner(Matrix(kept, rows: T, columns: first.columns))
+    weight.forward(x, adding: Weight.LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
   }
 
-  func backward(dY: Tensor, x: Tensor, into dX: Tensor?, tokens T: Int) {
+  /// Adds to the factors' gradients.
+  /// - Returns: the gradient of `x · firstᵀ`, (T, inner), where it is needed: times `first` it is that of x.
+  func backward(dY: Tensor, x: Tensor, tokens T: Int, inputGradient: Bool) -> Matrix? {
     let x = Matrix(x, rows: T, columns: first.columns)
     let dY = Matrix(dY, rows: T, columns: second.rows)
     if let secondGradient {
       MatMul.multiply(dY.transposed, inner(x), into: secondGradient, alpha: scaling, adding: true)
     }
-    guard firstGradient != nil || dX != nil else { return }
+    guard firstGradient != nil || inputGradient else { return nil }
     let dU = Matrix(Tensor(unfilled: [T, second.columns]))
     MatMul.multiply(dY, second, into: dU, alpha: scaling)
     if let firstGradient { MatMul.multiply(dU.transposed, x, into: firstGradient, adding: true) }
-    if let dX { MatMul.multiply(dU, first, into: Matrix(dX, rows: T, columns: first.columns), adding: true) }
+    return dU
   }
 }

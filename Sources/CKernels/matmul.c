@@ -86,6 +86,8 @@ INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride,
     const float *from = x + first * stride;
     for (; i + 8 <= m; i += 8) pack_eight(width, depth, stride, from + i * stride, packed + i);
     for (; i + 4 <= m; i += 4) pack_four(width, depth, stride, from + i * stride, packed + i);
+    // The last rows of a whole panel go with some that have been packed already.
+    if (i < m && m == width) pack_four(width, depth, stride, from + (m - 4) * stride, packed + m - 4), i = m;
     for (; i < width; i++)
       for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;
   }
@@ -100,20 +102,23 @@ INLINE void pack(size_t width, size_t n, size_t depth, size_t stride, int transp
   }
 }
 
-// One function for each number of rows and of vectors that a tile of the result may have; a_step and b_step lead from one
-// depth to the next. c (ROWS, VECTORS * LANES_) = alpha * sum, or c + alpha * sum.
+// One function for each number of rows and of vectors that a tile of the result may have: c (ROWS, VECTORS * LANES_) = alpha *
+// sum, or c + alpha * sum. From one depth to the next lead b_step and, where rows of the left matrix are side by side,
+// a_step; where they are contiguous, a_step leads from row to row.
 #define TILE(TARGET, LEVEL, LANES_, ROWS, VECTORS)                                                                   \
-  TARGET static void tile_##LEVEL##_##ROWS##_##VECTORS(size_t depth, float alpha, const float *restrict a,           \
-                                                       size_t a_step, const float *restrict b, size_t b_step,        \
-                                                       int adding, size_t stride, float *restrict c) {               \
+  TILE_OF(TARGET, tile_##LEVEL##_##ROWS##_##VECTORS, LANES_, ROWS, VECTORS, 1, a_step)                               \
+  TILE_OF(TARGET, row_tile_##LEVEL##_##ROWS##_##VECTORS, LANES_, ROWS, VECTORS, a_step, 1)
+#define TILE_OF(TARGET, NAME, LANES_, ROWS, VECTORS, NEXT_ROW, NEXT_DEPTH)                                           \
+  TARGET static void NAME(size_t depth, float alpha, const float *restrict a, size_t a_step,                         \
+                          const float *restrict b, size_t b_step, int adding, size_t stride, float *restrict c) {    \
     typedef float vector __attribute__((vector_size(4 * LANES_), aligned(4)));                                       \
     vector sums[ROWS][VECTORS];                                                                                      \
     UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < VECTORS; j++) sums[i][j] = (vector){0};     \
-    for (size_t k = 0; k < depth; k++, a += a_step, b += b_step) {                                                   \
+    for (size_t k = 0; k < depth; k++, a += NEXT_DEPTH, b += b_step) {                                               \
       vector right[VECTORS];                                                                                         \
       UNROLLED for (int j = 0; j < VECTORS; j++) right[j] = *(const vector *)(b + j * LANES_);                       \
       UNROLLED for (int i = 0; i < ROWS; i++) {                                                                      \
-        vector left = a[i] - (vector){0};                                                                            \
+        vector left = a[i * NEXT_ROW] - (vector){0};                                                                 \
         UNROLLED for (int j = 0; j < VECTORS; j++)                                                                   \
           sums[i][j] = __builtin_elementwise_fma(left, right[j], sums[i][j]);                                        \
       }                                                                                                              \
@@ -140,12 +145,12 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
 }
 
 // What computes at a level of the instruction set: panels of `rows` and of `lanes * vectors` neighbours, how they are
-// packed, and a tile for each number of rows and of vectors.
+// packed, and a tile for each number of rows and of vectors; row_tiles for a left matrix of contiguous rows.
 struct level {
   size_t rows, lanes, vectors;
   void (*pack_rows)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
   void (*pack_columns)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
-  tile_function *const *tiles;
+  tile_function *const *tiles, *const *row_tiles;
 };
 
 // The level of some tiles; the sizes of panels are known where they are packed, for the compiler's sake.
@@ -158,27 +163,32 @@ struct level {
                                          float *packed) {                                                          \
     pack(LANES_ * VECTORS, n, depth, stride, transposed, x, packed);                                               \
   }                                                                                                                \
-  static const struct level NAME = {ROWS, LANES_, VECTORS, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME};
+  static const struct level NAME = {ROWS, LANES_, VECTORS, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME, row_tiles_##NAME};
 
 #define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, ROWS, VECTORS)
 #define V4_ROWS(ROWS) V4_TILE(ROWS, 1) V4_TILE(ROWS, 2) V4_TILE(ROWS, 3)
-#define V4_NAMES(ROWS) tile_v4_##ROWS##_1, tile_v4_##ROWS##_2, tile_v4_##ROWS##_3
+#define V4_NAMES(KIND, ROWS) KIND##_v4_##ROWS##_1, KIND##_v4_##ROWS##_2, KIND##_v4_##ROWS##_3
+#define V4_ALL(KIND)                                                                                       \
+  V4_NAMES(KIND, 1), V4_NAMES(KIND, 2), V4_NAMES(KIND, 3), V4_NAMES(KIND, 4), V4_NAMES(KIND, 5),           \
+      V4_NAMES(KIND, 6), V4_NAMES(KIND, 7), V4_NAMES(KIND, 8)
 V4_ROWS(1) V4_ROWS(2) V4_ROWS(3) V4_ROWS(4) V4_ROWS(5) V4_ROWS(6) V4_ROWS(7) V4_ROWS(8)
-static tile_function *const tiles_v4[] = {V4_NAMES(1), V4_NAMES(2), V4_NAMES(3), V4_NAMES(4),
-                                          V4_NAMES(5), V4_NAMES(6), V4_NAMES(7), V4_NAMES(8)};
+static tile_function *const tiles_v4[] = {V4_ALL(tile)}, *const row_tiles_v4[] = {V4_ALL(row_tile)};
 LEVEL(MATMUL_V4, v4, 8, 16, 3)
 
 #define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, ROWS, VECTORS)
 #define V3_ROWS(ROWS) V3_TILE(ROWS, 1) V3_TILE(ROWS, 2)
-#define V3_NAMES(ROWS) tile_v3_##ROWS##_1, tile_v3_##ROWS##_2
+#define V3_NAMES(KIND, ROWS) KIND##_v3_##ROWS##_1, KIND##_v3_##ROWS##_2
+#define V3_ALL(KIND) \
+  V3_NAMES(KIND, 1), V3_NAMES(KIND, 2), V3_NAMES(KIND, 3), V3_NAMES(KIND, 4), V3_NAMES(KIND, 5), V3_NAMES(KIND, 6)
 V3_ROWS(1) V3_ROWS(2) V3_ROWS(3) V3_ROWS(4) V3_ROWS(5) V3_ROWS(6)
-static tile_function *const tiles_v3[] = {V3_NAMES(1), V3_NAMES(2), V3_NAMES(3), V3_NAMES(4), V3_NAMES(5), V3_NAMES(6)};
+static tile_function *const tiles_v3[] = {V3_ALL(tile)}, *const row_tiles_v3[] = {V3_ALL(row_tile)};
 LEVEL(MATMUL_V3, v3, 6, 8, 2)
 
 // Without fused multiply-add in the processor the C library's gives the same bits, slowly.
 #define BASE_TILE(ROWS) TILE(, base, 4, ROWS, 1)
 BASE_TILE(1) BASE_TILE(2) BASE_TILE(3) BASE_TILE(4)
-static tile_function *const tiles_base[] = {tile_base_1_1, tile_base_2_1, tile_base_3_1, tile_base_4_1};
+#define BASE_ALL(KIND) KIND##_base_1_1, KIND##_base_2_1, KIND##_base_3_1, KIND##_base_4_1
+static tile_function *const tiles_base[] = {BASE_ALL(tile)}, *const row_tiles_base[] = {BASE_ALL(row_tile)};
 LEVEL(, base, 4, 4, 1)
 
 static const struct level *find(int level) { return level == 4 ? &v4 : level == 3 ? &v3 : &base; }
@@ -201,15 +211,16 @@ void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, in
 }
 
 void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
-                     const float *b, size_t b_stride, int adding, size_t stride, float *c) {
+                     int a_rows, const float *b, size_t b_stride, int adding, size_t stride, float *c) {
   const struct level *on = find(level);
+  tile_function *const *tiles = a_rows ? on->row_tiles : on->tiles;
   size_t width = on->lanes * on->vectors;
   size_t a_step = a_stride ? a_stride : on->rows, b_step = b_stride ? b_stride : width;
   for (size_t i = 0; i < rows; i += on->rows)
     for (size_t j = 0; j < columns; j += width) {
       size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
-      tile_function *tile = on->tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
-      const float *left = a_stride ? a + i : a + i * depth, *right = b_stride ? b + j : b + j * depth;
+      tile_function *tile = tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
+      const float *left = a + i * (a_rows ? a_stride : a_stride ? 1 : depth), *right = b_stride ? b + j : b + j * depth;
       float *to = c + i * stride + j;
       if (n % on->lanes == 0) {
         tile(depth, alpha, left, a_step, right, b_step, adding, stride, to);

@@ -49,6 +49,8 @@ import Synchronization
     guard let start = unsafe mmap(nil, self.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
       unsafe start != MAP_FAILED
     else { fatalError("out of memory: the system has no \(bytes) bytes left") }
+    // Huge pages where the system has them: one fault in place of 512, and fewer addresses to look up. Only a wish.
+    unsafe madvise(start, self.bytes, MADV_HUGEPAGE)
     unsafe self.start = start
   }
 

@@ -46,20 +46,51 @@ package enum MatMul {
     unsafe multiply(product) { columns, depth, panels in unsafe product.pack(b.memory, columns, depth, into: panels) }
   }
 
+  /// `alpha · left · right`, of little inner dimension, to be added to a product as it is made.
+  struct Addend: Sendable {
+    let product: PanelProduct
+    let right: MatrixMemory
+
+    /// - Parameters:
+    ///   - left: (M, r)
+    ///   - right: (r, N)
+    ///   - result: (M, N)
+    init(_ left: Matrix, _ right: Matrix, alpha: Float, to result: MatrixMemory) {
+      precondition(left.columns == right.rows)
+      product = PanelProduct(
+        rows: left.rows, columns: right.columns, inner: left.columns, alpha: alpha, adding: true, left: left.memory,
+        result: result)
+      self.right = right.memory
+    }
+
+    /// Adds to some rows and columns of the result.
+    fileprivate func add(_ rows: Range<Int>, _ columns: Range<Int>, panels: UnsafeMutablePointer<Float>) {
+      for block in product.blocks(of: 0..<product.inner) {
+        unsafe product.pack(right, columns, block, into: panels)
+        unsafe product.multiply(
+          rows, columns, block, product.leftInPlace(rows, block), PanelProduct.Panels(packed: panels))
+      }
+    }
+  }
+
   /// The same with a right matrix that is packed, a few columns and a little depth at a time, by `packRight`.
   ///
   /// File and function say whose work it is, for `WorkTimes`.
+  /// - Parameter addend: to the product, when that is complete.
   static func multiply(
-    _ product: PanelProduct, file: StaticString = #fileID, function: StaticString = #function,
+    _ product: PanelProduct, plus addend: Addend? = nil, file: StaticString = #fileID,
+    function: StaticString = #function,
     packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
   ) {
     product.clearWithoutInner()
     let columnGroups = (product.columns + columns - 1) / columns
     let pieces = max(1, 3 * Parallel.threads / max(1, columnGroups))
     product.forEachChunk { rows, depth in
-      let packed = Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
-      Parallel.forEachRange(of: rows.count, by: 8 * product.panelRows, file: file, function: function) {
-        unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
+      let packed = product.readsLeftInPlace ? nil : Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
+      if let packed {
+        Parallel.forEachRange(of: rows.count, by: 8 * product.panelRows, file: file, function: function) {
+          unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
+        }
       }
       let rowsEach = product.packedCount(rows: max(fewestRows, (rows.count + pieces - 1) / pieces))
       let rowGroups = (rows.count + rowsEach - 1) / rowsEach
@@ -71,10 +102,11 @@ package enum MatMul {
           guard let panels = scratch.baseAddress else { return }
           for block in product.blocks(of: depth) {
             unsafe packRight(group, block, panels)
+            let left = packed.map { unsafe product.packedLeft(from: row, of: rows, block, in: depth, $0.pointer) }
             unsafe product.multiply(
-              part, group, block, product.packedLeft(from: row, of: rows, block, in: depth, packed.pointer),
-              PanelProduct.Panels(packed: panels))
+              part, group, block, left ?? product.leftInPlace(part, block), PanelProduct.Panels(packed: panels))
           }
+          if depth.upperBound == product.inner { unsafe addend?.add(part, group, panels: panels) }
         }
       }
     }
@@ -89,11 +121,12 @@ package enum MatMul {
       rows: rows, columns: columns, inner: inner, alpha: 1, adding: adding, left: a, result: c)
     product.clearWithoutInner()
     product.forEachChunk { rows, depth in
-      let left = a.isTransposed ? 0 : product.packedCount(rows: rows.count) * depth.count
+      let inPlace = a.isTransposed || product.readsLeftInPlace
+      let left = inPlace ? 0 : product.packedCount(rows: rows.count) * depth.count
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: left + Self.depth * Self.columns) { scratch in
         guard let packed = scratch.baseAddress else { return }
         let panels = unsafe packed + left
-        if !a.isTransposed { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
+        if !inPlace { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
         for first in stride(from: 0, to: columns, by: Self.columns) {
           let group = first..<min(first + Self.columns, columns)
           for block in product.blocks(of: depth) {
@@ -101,7 +134,9 @@ package enum MatMul {
             if right == nil { unsafe product.pack(b, group, block, into: panels) }
             unsafe product.multiply(
               rows, group, block,
-              product.leftInPlace(rows, block) ?? product.packedLeft(from: 0, of: rows, block, in: depth, packed),
+              inPlace
+                ? product.leftInPlace(rows, block)
+                : product.packedLeft(from: 0, of: rows, block, in: depth, packed),
               right ?? PanelProduct.Panels(packed: panels))
           }
         }

@@ -56,12 +56,16 @@ struct PanelProduct: Sendable {
   /// Rows or columns of a block, as the kernels read them.
   @safe struct Panels {
     let start: UnsafePointer<Float>
-    /// Where they lie in their matrix, from one depth to the next; 0: packed.
+    /// Floats from one depth to the next, or from one contiguous row to the next; 0: packed.
     let stride: Int
+    /// Whether these are rows that are contiguous each.
+    let areRows: Bool
 
-    init(packed start: UnsafePointer<Float>) { unsafe (self.start, stride) = (start, 0) }
+    init(packed start: UnsafePointer<Float>) { unsafe (self.start, stride, areRows) = (start, 0, false) }
 
-    init(inPlace start: UnsafePointer<Float>, stride: Int) { unsafe (self.start, self.stride) = (start, stride) }
+    init(inPlace start: UnsafePointer<Float>, stride: Int, areRows: Bool = false) {
+      unsafe (self.start, self.stride, self.areRows) = (start, stride, areRows)
+    }
   }
 
   /// Packs some rows of a chunk, block after block.
@@ -88,10 +92,13 @@ struct PanelProduct: Sendable {
     packedCount(rows: chunk.count) * (block.lowerBound - depth.lowerBound) + row * block.count
   }
 
-  /// A block's rows of the left matrix where they lie; nil when they do not lie side by side.
-  func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels? {
-    guard left.isTransposed else { return nil }
-    return unsafe Panels(inPlace: left.address(rows.lowerBound, block.lowerBound), stride: left.stride)
+  /// Whether the left matrix is better read where it lies: with so few columns, packing it would take as long as multiplying.
+  var readsLeftInPlace: Bool { columns <= MatMul.columns }
+
+  /// A block's rows of the left matrix where they lie.
+  func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels {
+    unsafe Panels(
+      inPlace: left.address(rows.lowerBound, block.lowerBound), stride: left.stride, areRows: !left.isTransposed)
   }
 
   /// A block's columns of the right matrix where they lie; nil when they do not lie side by side in whole vectors.
@@ -120,7 +127,8 @@ struct PanelProduct: Sendable {
   /// Multiplies some rows and columns of a block.
   func multiply(_ rows: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, _ left: Panels, _ right: Panels) {
     unsafe rl_matmul_block(
-      level, rows.count, columns.count, block.count, alpha, left.start, left.stride, right.start, right.stride,
+      level, rows.count, columns.count, block.count, alpha, left.start, left.stride,
+      left.areRows ? 1 : 0, right.start, right.stride,
       adding || block.lowerBound > 0 ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
   }
 }

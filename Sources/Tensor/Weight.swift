@@ -92,32 +92,56 @@ package struct Weight: Sendable {
     }
   }
 
-  /// `y = x · (W + delta)ᵀ`
+  /// What is added to a product with a weight: `factor · left · right`.
+  package struct LowRank: Sendable {
+    let left, right: Matrix
+    let factor: Float
+
+    /// - Parameters:
+    ///   - left: (T, r)
+    ///   - right: (r, out) or (r, in)
+    package init(_ left: Matrix, times right: Matrix, factor: Float = 1) {
+      (self.left, self.right, self.factor) = (left, right, factor)
+    }
+
+    fileprivate func addend(to product: PanelProduct) -> MatMul.Addend {
+      precondition(left.rows == product.rows && right.columns == product.columns)
+      return MatMul.Addend(left, right, alpha: factor, to: product.result)
+    }
+  }
+
+  /// `y = x · (W + delta)ᵀ + lowRank`
   /// - Parameters:
   ///   - x: (T, in)
+  ///   - lowRank: (T, out)
   ///   - y: (T, out)
-  package func forward(_ x: Tensor, plus delta: Delta? = nil, into y: Tensor, tokens T: Int) {
+  package func forward(
+    _ x: Tensor, plus delta: Delta? = nil, adding lowRank: LowRank? = nil, into y: Tensor, tokens T: Int
+  ) {
     precondition(x.count >= T * columns && y.count >= T * rows)
     let product = unsafe PanelProduct(
       rows: T, columns: rows, inner: columns, adding: false,
       left: MatrixMemory(x.pointer, stride: columns), result: MatrixMemory(y.pointer, stride: rows))
-    unsafe MatMul.multiply(product) { outputs, inputs, panels in
+    unsafe MatMul.multiply(product, plus: lowRank?.addend(to: product)) { outputs, inputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
         unsafe product.pack(tile, stride: stride, isTransposed: true, outputs.count, depth: inputs.count, into: panels)
       }
     }
   }
 
-  /// `dX += dY · (W + delta)`
+  /// `dX += dY · (W + delta) + lowRank`
   /// - Parameters:
   ///   - dY: (T, out)
+  ///   - lowRank: (T, in)
   ///   - dX: (T, in)
-  package func backward(_ dY: Tensor, plus delta: Delta? = nil, into dX: Tensor, tokens T: Int) {
+  package func backward(
+    _ dY: Tensor, plus delta: Delta? = nil, adding lowRank: LowRank? = nil, into dX: Tensor, tokens T: Int
+  ) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
     let product = unsafe PanelProduct(
       rows: T, columns: columns, inner: rows, adding: true,
       left: MatrixMemory(dY.pointer, stride: rows), result: MatrixMemory(dX.pointer, stride: columns))
-    unsafe MatMul.multiply(product) { inputs, outputs, panels in
+    unsafe MatMul.multiply(product, plus: lowRank?.addend(to: product)) { inputs, outputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
         unsafe product.pack(tile, stride: stride, isTransposed: false, inputs.count, depth: outputs.count, into: panels)
       }

@@ -48,8 +48,8 @@ import Testing
     }
   }
 
-  /// Operands that lie side by side are read where they lie, others are packed; 110 columns are no whole vectors.
-  @Test(arguments: [110, 112]) func smallProductsAgreeWithLargeOnes(columns N: Int) {
+  /// Operands are read where they lie or packed, as their layout and the number of columns have it; 110 are no whole vectors.
+  @Test(arguments: [30, 64, 110, 112]) func smallProductsAgreeWithLargeOnes(columns N: Int) {
     let a = random(70, 520, seed: 6), b = random(520, N, seed: 7), large = Tensor(70, N)
     let aT = transpose(a), bT = transpose(b)
     MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(large))
@@ -61,6 +61,21 @@ import Testing
         #expect(small.array == large.array)
       }
     }
+  }
+
+  @Test func aLowRankTermGivesTheBitsOfAProductOfItsOwn() {
+    let x = random(70, 520, seed: 9), u = random(70, 12, seed: 10), b = random(130, 12, seed: 11)
+    let a = random(12, 520, seed: 12), w = Weight(stored(random(130, 520, seed: 13), as: .bf16))
+    let y = Tensor(70, 130), expected = Tensor(70, 130)
+    w.forward(x, into: expected, tokens: 70)
+    MatMul.multiply(Matrix(u), Matrix(b).transposed, into: Matrix(expected), alpha: 0.3, adding: true)
+    w.forward(x, adding: Weight.LowRank(Matrix(u), times: Matrix(b).transposed, factor: 0.3), into: y, tokens: 70)
+    #expect(y.array == expected.array)
+    let dX = x.duplicate()
+    w.backward(y, into: x, tokens: 70)
+    MatMul.multiply(Matrix(u), Matrix(a), into: Matrix(x), adding: true)
+    w.backward(y, adding: Weight.LowRank(Matrix(u), times: Matrix(a)), into: dX, tokens: 70)
+    #expect(dX.array == x.array)
   }
 
   @Test func aProductOverNothingIsZero() {

@@ -33,9 +33,10 @@ void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int t
 void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
                             float *packed);
 // c (rows, columns) = alpha * a b, added to c when adding. A stride of 0: packed. Else that matrix is read where it lies: the
-// neighbours side by side, a stride from one depth to the next; columns must then be a multiple of the level's lanes.
+// neighbours side by side, a stride from one depth to the next; columns must then be a multiple of the level's lanes. With
+// a_rows the rows of a are contiguous, a stride from one to the next.
 void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
-                     const float *b, size_t b_stride, int adding, size_t stride, float *c);
+                     int a_rows, const float *b, size_t b_stride, int adding, size_t stride, float *c);
 
 // elementwise.c
 void rl_add(size_t n, const float *x, float *y);                    // y += x
