@@ -78,6 +78,10 @@ struct EncodedTokens {
     supervised.append(isSupervised)
   }
 
+  mutating func append(_ ids: ArraySlice<Int32>, isSupervised: Bool) {
+    append(ids, supervised: repeatElement(isSupervised, count: ids.count))
+  }
+
   mutating func append(_ ids: ArraySlice<Int32>, supervised: some Collection<Bool>) {
     self.ids += ids
     self.supervised += supervised

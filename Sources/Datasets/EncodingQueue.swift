@@ -6,7 +6,7 @@ import Tensor
 /// Blocks of rows that all threads encode while the next are read; they come back in the order in which they were added.
 struct EncodingQueue {
   private let work: BlockWork
-  /// One for each thread, where there are several: the blocks of a lane are encoded one after another.
+  /// One for each thread but this: the blocks of a lane are encoded one after another.
   private let lanes: [DispatchQueue]
   /// The oldest first.
   private var blocks: [EncodingBlock] = []
@@ -19,7 +19,7 @@ struct EncodingQueue {
 
   init(_ work: BlockWork) {
     self.work = work
-    lanes = Parallel.threads > 1 ? (0..<Parallel.threads).map { DispatchQueue(label: "encoding \($0)") } : []
+    lanes = (1..<max(1, Parallel.threads)).map { DispatchQueue(label: "encoding \($0)") }
   }
 
   var rowCount: Int { blocks.reduce(0) { $0 + $1.raw.count } }
@@ -30,7 +30,7 @@ struct EncodingQueue {
   var isFull: Bool { blocks.count >= Self.mostBlocks * Parallel.threads || bytes >= Self.mostBytes }
 
   mutating func add(_ block: EncodingBlock) {
-    if !lanes.isEmpty { block.start(work, on: lanes[added % lanes.count]) }
+    if !lanes.isEmpty { lanes[added % lanes.count].async { [work] in block.encode(work) } }
     blocks.append(block)
     bytes += block.byteCount
     added += 1
@@ -39,12 +39,14 @@ struct EncodingQueue {
   /// Forgets all blocks.
   mutating func removeAll() { (blocks, bytes) = ([], 0) }
 
-  /// Takes the oldest block and its rows, for which it waits; nil when there is none.
+  /// Takes the oldest block and its rows; nil when there is none. While others encode it, this thread encodes what
+  /// nobody has begun.
   mutating func next() -> (EncodingBlock, EncodedRows)? {
-    guard !blocks.isEmpty else { return nil }
-    let block = blocks.removeFirst()
+    guard let block = blocks.first else { return nil }
+    for other in blocks where !block.isEncoded { other.encode(work) }
+    blocks.removeFirst()
     bytes -= block.byteCount
-    return (block, block.rows(work))
+    return (block, block.rows())
   }
 }
 
@@ -53,24 +55,29 @@ final class EncodingBlock: Sendable {
   let raw: [RawRow]
   let origin: RowOrigin
   let byteCount: Int
-  private let group = DispatchGroup()
+  private let isBegun = Atomic<Bool>(false)
+  private let end = DispatchSemaphore(value: 0)
   private let encoded = Mutex<EncodedRows?>(nil)
 
   init(_ raw: [RawRow], _ origin: RowOrigin, byteCount: Int) {
     (self.raw, self.origin, self.byteCount) = (raw, origin, byteCount)
   }
 
-  fileprivate func start(_ work: BlockWork, on lane: DispatchQueue) {
-    lane.async(group: group) {
-      let rows = work.encode(self.raw)
-      self.encoded.withLock { $0 = rows }
-    }
+  fileprivate var isEncoded: Bool { encoded.withLock { $0 != nil } }
+
+  /// Encodes the rows, unless somebody has begun to.
+  fileprivate func encode(_ work: BlockWork) {
+    guard !isBegun.exchange(true, ordering: .relaxed) else { return }
+    let rows = work.encode(raw)
+    encoded.withLock { $0 = rows }
+    end.signal()
   }
 
-  /// Waits for what was started; what was not is done here.
-  fileprivate func rows(_ work: BlockWork) -> EncodedRows {
-    group.wait()
-    return encoded.withLock { $0.take() } ?? work.encode(raw)
+  /// Waits for whoever has begun; to be asked once.
+  fileprivate func rows() -> EncodedRows {
+    end.wait()
+    guard let rows = encoded.withLock({ $0.take() }) else { preconditionFailure("these rows are gone") }
+    return rows
   }
 }
 

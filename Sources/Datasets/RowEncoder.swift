@@ -176,13 +176,12 @@ struct RowEncoder: Sendable {
     // The text may begin with the special tokens itself.
     let own = encoding.ids.starts(with: prefix) ? prefix.count : 0
     let ids = encoding.ids[own...]
-    var straddles = false
-    if boundary > 0 {
-      tokens.append(ids, supervised: encoding.spans[own...].lazy.map { $0.lowerBound >= boundary })
-      straddles = encoding.spans.contains { $0.lowerBound < boundary && boundary < $0.upperBound }
-    } else {
-      tokens.append(ids, supervised: repeatElement(true, count: ids.count))
-    }
+    // Tokens stand in the order of the text.
+    let answer = boundary > 0 ? encoding.spans.firstIndex { $0.lowerBound >= boundary } ?? ids.endIndex : own
+    let prompt = own..<max(own, answer)
+    tokens.append(ids[prompt], isSupervised: false)
+    tokens.append(ids[prompt.upperBound...], isSupervised: true)
+    let straddles = answer > 0 && boundary > 0 && encoding.spans[answer - 1].upperBound > boundary
     if let eosID, last != eosID || ids.isEmpty { tokens.append(eosID, isSupervised: true) }
     return Shape(prefixCount: prefix.count, straddles: straddles)
   }
