@@ -206,8 +206,22 @@ extension JSONParser {
   private func endOfPlainText() -> Int {
     let span = bytes.span
     var end = offset
+    while end + 8 <= span.count,
+      unsafe !Self.hasOtherThanPlainText(span.bytes.unsafeLoadUnaligned(fromByteOffset: end, as: UInt64.self))
+    {
+      end += 8
+    }
     while end < span.count, span[end] >= 0x20, span[end] != UInt8(ascii: "\""), span[end] != UInt8(ascii: "\\") { end += 1 }
     return end
+  }
+
+  /// Whether one of eight bytes is a control character, a quotation mark or a backslash: a byte is zero (or below 0x20) where
+  /// taking 1 (or 0x20) away borrows and its own highest bit is not set.
+  private static func hasOtherThanPlainText(_ eight: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    func below(_ limit: UInt64, _ bytes: UInt64) -> UInt64 { (bytes &- (limit &* ones)) & ~bytes & (0x80 &* ones) }
+    let quotationMark = eight ^ (UInt64(UInt8(ascii: "\"")) &* ones), backslash = eight ^ (UInt64(UInt8(ascii: "\\")) &* ones)
+    return below(0x20, eight) | below(1, quotationMark) | below(1, backslash) != 0
   }
 
   private static func string(_ bytes: Span<UInt8>) -> String? {

@@ -69,6 +69,19 @@ func aSyntaxErrorSaysWhereAndWhat(text: String, message: String) {
   #expect(JSON.number(0.5) != JSON.integer(0))
 }
 
+/// Eight bytes are looked at together.
+@Test(arguments: 0..<20) func whatEndsPlainTextIsSeenAnywhere(place: Int) throws {
+  let before = "é\u{7F} " + String(repeating: "x", count: place), after = "ü! 12345678"
+  func string(_ middle: String) throws -> String? { try parse("\"\(before)\(middle)\(after)\"").stringValue }
+  #expect(try string("") == before + after)
+  #expect(try string(#"\\"#) == before + "\\" + after)
+  #expect(try string(#"\""#) == before + "\"" + after)
+  for control in 0..<0x20 as Range<UInt8> {
+    #expect(throws: Failure.self) { try string(String(UnicodeScalar(control))) }
+  }
+  #expect(throws: Failure.self) { try string("\"") }
+}
+
 @Test func rowsOfALinesFileCountFromTheirLine() {
   #expect(throws: Failure(.badData, "rows.jsonl:41:1: not valid JSON: expected a JSON value")) {
     try JSONDocument(Array("x".utf8), source: "rows.jsonl", origin: .init(line: 41))
