@@ -37,28 +37,31 @@ package final class LinearUpdate: Sendable {
     }
   }
 
-  /// Adds the gradient with respect to `x` to `dX`, and keeps that of the parameters for `finish`.
+  /// Writes the gradient with respect to `x`, and keeps that of the parameters for `finish`.
   /// - Parameters:
   ///   - dY: (T, out)
   ///   - x: (T, in), the same as in the forward pass.
   ///   - dX: (T, in), or nil when nothing below needs it.
+  ///   - adding: whether to add to what `dX` holds.
   package func backward(
-    dY: Tensor, x: Tensor, through weight: Weight, into dX: Tensor?, rows: Rows, dropout: Dropout?
+    dY: Tensor, x: Tensor, through weight: Weight, into dX: Tensor?, adding: Bool, rows: Rows, dropout: Dropout?
   ) {
     switch form {
     case .delta(let delta):
       delta.backward(
-        dY: dY, x: x, through: weight, into: dX, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
+        dY: dY, x: x, through: weight, into: dX, adding: adding, tokens: rows.tokens,
+        dropped: dropped(x, rows, dropout))
     case .factors(let factors):
       let dU = factors.backward(dY: dY, x: kept(x, rows, dropout), tokens: rows.tokens, inputGradient: dX != nil)
       guard let dX, let dU else { return }
       if let dropout {
-        weight.backward(dY, into: dX, tokens: rows.tokens)
+        weight.backward(dY, into: dX, adding: adding, tokens: rows.tokens)
         let dKept = Tensor(unfilled: dX.shape)
         MatMul.multiply(dU, factors.first, into: Matrix(dKept, rows: rows.tokens, columns: weight.columns))
         dropout.backward(dKept, into: dX, rows: rows, module: index)
       } else {
-        weight.backward(dY, adding: Weight.LowRank(dU, times: factors.first), into: dX, tokens: rows.tokens)
+        weight.backward(
+          dY, and: Weight.LowRank(dU, times: factors.first), into: dX, adding: adding, tokens: rows.tokens)
       }
     }
   }
@@ -96,7 +99,8 @@ struct DeltaWeight: Sendable {
   }
 
   func backward(
-    dY: Tensor, x: Tensor, through layer: Weight, into dX: Tensor?, tokens T: Int, dropped: DroppedEntries?
+    dY: Tensor, x: Tensor, through layer: Weight, into dX: Tensor?, adding: Bool, tokens T: Int,
+    dropped: DroppedEntries?
   ) {
     let w = Matrix(weight)
     if let gradient {
@@ -107,9 +111,9 @@ struct DeltaWeight: Sendable {
     guard let dX else { return }
     if frozen != nil {
       MatMul.multiply(
-        Matrix(dY, rows: T, columns: w.rows), w, into: Matrix(dX, rows: T, columns: w.columns), adding: true)
+        Matrix(dY, rows: T, columns: w.rows), w, into: Matrix(dX, rows: T, columns: w.columns), adding: adding)
     } else {
-      layer.backward(dY, plus: Weight.Delta(weight, factor: dropped?.scale ?? 1), into: dX, tokens: T)
+      layer.backward(dY, plus: Weight.Delta(weight, factor: dropped?.scale ?? 1), into: dX, adding: adding, tokens: T)
       dropped?.subtractGradient(dY, times: weight, from: dX)
     }
   }
@@ -134,7 +138,7 @@ struct TwoFactors: Sendable {
   /// `y = x · Wᵀ + kept · ΔWᵀ`
   func forward(_ kept: Tensor, beside x: Tensor, through weight: Weight, into y: Tensor, tokens T: Int) {
     let u = inner(Matrix(kept, rows: T, columns: first.columns))
-    weight.forward(x, adding: Weight.LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
+    weight.forward(x, and: Weight.LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
   }
 
   /// Adds to the factors' gradients.

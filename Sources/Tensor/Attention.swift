@@ -113,16 +113,17 @@ package struct Attention: Sendable {
   /// - Parameters:
   ///   - q, out, dOut: (T, H·d); k, v inside the segments: (T, K·d).
   ///   - dQ: (T, H·d), overwritten.
-  ///   - dK, dV: (T, K·d), zeros before, the gradient after.
+  ///   - dK, dV: (T, K·d), overwritten.
   package func backward(
     dOut: Tensor, q: Tensor, out: Tensor, lse: Tensor, segments: [Segment], dQ: Tensor, dK: Tensor, dV: Tensor
   ) {
     let T = lse.count / heads
     precondition(q.count == T * heads * headDimension && dOut.count == q.count && dQ.count == q.count)
     let isShared = heads > keyValueHeads
-    let dKeys = isShared ? Tensor(shape: q.shape) : dK, dValues = isShared ? Tensor(shape: q.shape) : dV
+    let dKeys = isShared ? Tensor(unfilled: q.shape) : dK, dValues = isShared ? Tensor(unfilled: q.shape) : dV
     Parallel.forEach(segments.count * heads) { index in
       let segment = segments[index / heads]
+      for gradient in [dKeys, dValues] { clear(gradient, tokens: segment.queries, head: index % heads) }
       for block in blocks(of: segment) {
         let size = block.queries.count * block.keys.count
         let room = (softCap == nil ? 2 : 3) * size + block.queries.count
@@ -141,18 +142,28 @@ package struct Attention: Sendable {
     }
   }
 
-  /// Adds what the query heads of each group found, in order.
+  /// - Parameter tensor: (T, H·d)
+  private func clear(_ tensor: Tensor, tokens: Range<Int>, head: Int) {
+    for token in tokens {
+      unsafe memory(tensor, from: token, head: head, of: heads).base.update(repeating: 0, count: headDimension)
+    }
+  }
+
+  /// Adds up what the query heads of each group found, in order.
   /// - Parameters:
   ///   - perHead: (T, H·d)
-  ///   - shared: (T, K·d)
+  ///   - shared: (T, K·d), overwritten.
   private func sumHeads(_ perHead: Tensor, into shared: Tensor) {
     Parallel.forEachRange(of: shared.count / (keyValueHeads * headDimension), by: 64) { tokens in
       for token in tokens {
         for head in 0..<heads {
-          let group = token * keyValueHeads + head / (heads / keyValueHeads)
-          unsafe rl_add(
-            headDimension, perHead.pointer + (token * heads + head) * headDimension,
-            shared.pointer + group * headDimension)
+          let from = unsafe memory(perHead, from: token, head: head, of: heads).base
+          let to = unsafe memory(shared, from: token, head: head / (heads / keyValueHeads), of: keyValueHeads).base
+          if head % (heads / keyValueHeads) == 0 {
+            unsafe to.update(from: from, count: headDimension)
+          } else {
+            unsafe rl_add(headDimension, from, to)
+          }
         }
       }
     }

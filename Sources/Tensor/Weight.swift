@@ -116,7 +116,7 @@ package struct Weight: Sendable {
   ///   - lowRank: (T, out)
   ///   - y: (T, out)
   package func forward(
-    _ x: Tensor, plus delta: Delta? = nil, adding lowRank: LowRank? = nil, into y: Tensor, tokens T: Int
+    _ x: Tensor, plus delta: Delta? = nil, and lowRank: LowRank? = nil, into y: Tensor, tokens T: Int
   ) {
     precondition(x.count >= T * columns && y.count >= T * rows)
     let product = unsafe PanelProduct(
@@ -129,17 +129,18 @@ package struct Weight: Sendable {
     }
   }
 
-  /// `dX += dY · (W + delta) + lowRank`
+  /// `dX = dY · (W + delta) + lowRank`, added to `dX` or in its place
   /// - Parameters:
   ///   - dY: (T, out)
   ///   - lowRank: (T, in)
   ///   - dX: (T, in)
   package func backward(
-    _ dY: Tensor, plus delta: Delta? = nil, adding lowRank: LowRank? = nil, into dX: Tensor, tokens T: Int
+    _ dY: Tensor, plus delta: Delta? = nil, and lowRank: LowRank? = nil, into dX: Tensor, adding: Bool = true,
+    tokens T: Int
   ) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
     let product = unsafe PanelProduct(
-      rows: T, columns: columns, inner: rows, adding: true,
+      rows: T, columns: columns, inner: rows, adding: adding,
       left: MatrixMemory(dY.pointer, stride: rows), result: MatrixMemory(dX.pointer, stride: columns))
     unsafe MatMul.multiply(product, plus: lowRank?.addend(to: product)) { inputs, outputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in

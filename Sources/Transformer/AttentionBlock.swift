@@ -66,18 +66,18 @@ struct AttentionBlock: Sendable {
       return
     }
     let own = saved.own
-    let dAttended = Tensor(shape: own.attended.shape)
+    let dAttended = Tensor(unfilled: own.attended.shape)
     output.backward(
       dY: branch.outputGradient(d, saved.branch, pass: pass), x: own.attended, into: dAttended, pass: pass)
     let dProjected = backwardThroughAttention(dAttended, own, pass: pass)
-    let dH = inputGradient ? Tensor(shape: d.shape) : nil
+    let dH = inputGradient ? Tensor(unfilled: d.shape) : nil
     queryKeyValue.backward(dY: dProjected, x: branch.halfInput(saved.branch, pass: pass), into: dH, pass: pass)
     if let dH { branch.addInputGradient(dH, saved.branch, to: d, pass: pass) }
   }
 
   /// The gradients of what the projections yielded for queries, keys and values.
   private func backwardThroughAttention(_ dAttended: Tensor, _ own: Own, pass: Pass) -> [Tensor] {
-    let dQ = Tensor(unfilled: own.q.shape), dK = Tensor(shape: own.k.shape), dV = Tensor(shape: own.v.shape)
+    let dQ = Tensor(unfilled: own.q.shape), dK = Tensor(unfilled: own.k.shape), dV = Tensor(unfilled: own.v.shape)
     attention.backward(
       dOut: dAttended, q: own.q, out: own.attended, lse: own.lse,
       segments: ownSegments(own.k, own.v, rows: pass.rows), dQ: dQ, dK: dK, dV: dV)

@@ -34,12 +34,12 @@ struct FeedForwardBlock: Sendable {
   ///   - d: (T, D)
   ///   - saved: consumed; its gate and up are overwritten.
   func backward(_ d: Tensor, _ saved: Activations, pass: Pass) {
-    let dActivated = Tensor(shape: saved.gate.shape)
+    let dActivated = Tensor(unfilled: saved.gate.shape)
     down.backward(
       dY: branch.outputGradient(d, saved.branch, pass: pass), x: activated(saved.gate, saved.up), into: dActivated,
       pass: pass)
     activation.backward(dOut: dActivated, gate: saved.gate, up: saved.up)  // now the gradients of both
-    let dH = Tensor(shape: d.shape)
+    let dH = Tensor(unfilled: d.shape)
     gateUp.backward(dY: [saved.gate, saved.up], x: branch.halfInput(saved.branch, pass: pass), into: dH, pass: pass)
     branch.addInputGradient(dH, saved.branch, to: d, pass: pass)
   }

@@ -55,27 +55,29 @@ struct Linear: Sendable {
     return y
   }
 
-  /// Adds the gradient with respect to `x` to `dX`, and keeps that of what is trained.
+  /// Writes the gradient with respect to `x`, and keeps that of what is trained.
   /// - Parameters:
   ///   - dY: (T, out)
   ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
   ///   - dX: (T, in), or nil when nothing below needs it.
-  func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, pass: Pass) {
+  ///   - adding: whether to add to what `dX` holds.
+  func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, adding: Bool = false, pass: Pass) {
     pass.copies[biasName]?.gradient?.addSum(ofRows: dY)
     if let copy = pass.copies[weightName] {
-      backward(dY: dY, x: x(), into: dX, through: copy)
+      backward(dY: dY, x: x(), into: dX, adding: adding, through: copy)
     } else if let update = pass.updates[slot] {
-      update.backward(dY: dY, x: x(), through: weight, into: dX, rows: pass.rows, dropout: pass.dropout)
+      update.backward(
+        dY: dY, x: x(), through: weight, into: dX, adding: adding, rows: pass.rows, dropout: pass.dropout)
     } else if let dX {
-      weight.backward(dY, into: dX, tokens: pass.rows.tokens)
+      weight.backward(dY, into: dX, adding: adding, tokens: pass.rows.tokens)
     }
   }
 
-  private func backward(dY: Tensor, x: Tensor, into dX: Tensor?, through copy: TrainedCopy) {
+  private func backward(dY: Tensor, x: Tensor, into dX: Tensor?, adding: Bool, through copy: TrainedCopy) {
     if let gradient = copy.gradient {
       MatMul.multiply(Matrix(dY).transposed, Matrix(x), into: Matrix(gradient), adding: true)
     }
-    if let dX { MatMul.multiply(Matrix(dY), Matrix(copy.value), into: Matrix(dX), adding: true) }
+    if let dX { MatMul.multiply(Matrix(dY), Matrix(copy.value), into: Matrix(dX), adding: adding) }
   }
 
   /// Whether a backward pass has anything to do here.

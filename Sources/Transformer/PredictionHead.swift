@@ -76,7 +76,7 @@ package struct PredictionHead: Sendable {
   ) {
     guard projection.needsBackward(inputGradient: dHidden != nil, pass: pass) else { return }
     if scale != 1 { dLogits.scale(by: scale) }
-    let dH = dHidden.map { _ in Tensor(shape: h.shape) }
+    let dH = dHidden.map { _ in Tensor(unfilled: h.shape) }
     projection.backward(dY: dLogits, x: h, into: dH, pass: pass)
     guard let dHidden, let dH else { return }
     let d = Tensor(shape: h.shape)

@@ -11,18 +11,18 @@ struct Projections: Sendable {
     linears.flatMap { $0.forward(x, pass: pass).columns(ofWidths: $0.parts) }
   }
 
-  /// Adds the gradient with respect to `x` to `dX`, and keeps that of the adapter's parameters.
+  /// Writes the gradient with respect to `x`, and keeps that of the adapter's parameters.
   /// - Parameters:
   ///   - dY: of every part, in order.
   ///   - x: (T, in), what the forward pass was given; asked for only where a layer is adapted.
   ///   - dX: (T, in), or nil when nothing below needs it.
   func backward(dY: [Tensor], x: Recomputed<Tensor>, into dX: Tensor?, pass: Pass) {
     var rest = dY[...]
-    for linear in linears {
+    for (index, linear) in linears.enumerated() {
       let parts = rest.prefix(linear.parts.count)
       rest = rest.dropFirst(parts.count)
       guard linear.needsBackward(inputGradient: dX != nil, pass: pass) else { continue }
-      linear.backward(dY: Tensor(columns: Array(parts)), x: x.value, into: dX, pass: pass)
+      linear.backward(dY: Tensor(columns: Array(parts)), x: x.value, into: dX, adding: index > 0, pass: pass)
     }
   }
 }

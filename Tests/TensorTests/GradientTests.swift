@@ -91,7 +91,7 @@ import Testing
     }
     let result = out()
     #expect(difference(result, naive(q, k, v, rows: rows, window: window, cap: cap)) < 1e-5)
-    let dQ = Tensor(T, 4 * d), dK = Tensor(T, 2 * d), dV = Tensor(T, 2 * d)
+    let dQ = random(T, 4 * d, seed: 30), dK = random(T, 2 * d, seed: 31), dV = random(T, 2 * d, seed: 32)  // overwritten
     attention.backward(
       dOut: dOut, q: q, out: result, lse: lse, segments: segments(), dQ: dQ, dK: dK, dV: dV)
     expectGradient(dQ, of: out, weights: dOut, at: q)
