@@ -59,6 +59,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CSnappy", pkgConfig: "snappy", providers: [.apt(["libsnappy-dev"])]),
     .systemLibrary(name: "CLinux"),
     // -O3 in debug builds too: the float loops are what tests spend their time in.
@@ -74,7 +75,7 @@ let package = Package(
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
     library("ChatTemplates", ["Failures", "JSON"]),
-    library("DataFormats", ["Failures", "JSON", "Artifacts", "CArchive", "CSnappy"]),
+    library("DataFormats", ["Failures", "JSON", "Artifacts", "CArchive", "CZlib", "CSnappy"]),
     library("Datasets", ["Failures", "JSON", "CCrypto", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "DataFormats"]),
     library("Adapters", ["Failures", "JSON", "RegularExpressions", "Tensor", "Checkpoint"]),
     library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),

@@ -2,7 +2,10 @@ import Artifacts
 import CArchive
 import Failures
 
-/// One layer of compression or packing, taken off by libarchive: gzip, zstd, xz or bzip2; zip or tar; or none.
+import var Glibc.SEEK_CUR
+import var Glibc.SEEK_SET
+
+/// One layer of compression or packing, taken off by libarchive: zstd, xz or bzip2; zip or tar; or none.
 /// What it is, is told by the bytes and never by a name.
 @safe final class ArchiveReader {
   struct Entry {
@@ -18,28 +21,42 @@ import Failures
   private let limit: ExpansionLimit
   private var produced = 0
 
+  /// What a zip begins with.
+  static let zipMagic = Array("PK\u{3}\u{4}".utf8)
+
   /// - Parameters:
   ///   - pieces: the bytes, front to back; nil at their end.
   ///   - limit: how much may come of them.
-  init(
+  convenience init(
     _ name: String, limit: ExpansionLimit, pieces: @escaping () throws(Failure) -> [UInt8]?
   ) throws(Failure) {
-    guard let archive = unsafe archive_read_new() else {
-      throw Failure(.internal, "libarchive cannot start reading")
-    }
-    (self.name, self.limit, feed) = (name, limit, Feed(pieces))
-    unsafe self.archive = unsafe archive
-    // No other filters: some would run programs, some take text for their own.
-    unsafe archive_read_support_filter_gzip(archive)
+    try self.init(name, limit: limit, Feed(pieces))
+    // No other filters: some would run programs, some take text for their own; gzip is `GzipReader`'s.
     unsafe archive_read_support_filter_bzip2(archive)
     unsafe archive_read_support_filter_xz(archive)
     unsafe archive_read_support_filter_zstd(archive)
-    unsafe archive_read_support_format_zip_streamable(archive)
     unsafe archive_read_support_format_tar(archive)
     unsafe archive_read_support_format_raw(archive)
     unsafe archive_read_support_format_empty(archive)
-    let client = unsafe Unmanaged.passUnretained(feed).toOpaque()
-    try check(unsafe archive_read_open(archive, client, nil, Feed.read, nil))
+    try check(unsafe archive_read_open1(archive))
+  }
+
+  /// Reads a zip by the directory at its end, which says what belongs to it.
+  convenience init(zip file: RandomAccessFile, limit: ExpansionLimit) throws(Failure) {
+    try self.init(file.name, limit: limit, Feed(file))
+    unsafe archive_read_support_format_zip_seekable(archive)
+    unsafe archive_read_set_seek_callback(archive, Feed.seek)
+    try check(unsafe archive_read_open1(archive))
+  }
+
+  private init(_ name: String, limit: ExpansionLimit, _ feed: Feed) throws(Failure) {
+    guard let archive = unsafe archive_read_new() else {
+      throw Failure(.internal, "libarchive cannot start reading")
+    }
+    (self.name, self.limit, self.feed) = (name, limit, feed)
+    unsafe self.archive = unsafe archive
+    unsafe archive_read_set_callback_data(archive, Unmanaged.passUnretained(feed).toOpaque())
+    unsafe archive_read_set_read_callback(archive, Feed.read)
   }
 
   deinit { unsafe archive_read_free(archive) }
@@ -49,8 +66,8 @@ import Failures
     var entry: OpaquePointer?
     let status = unsafe archive_read_next_header(archive, &entry)
     if status == ARCHIVE_EOF { return nil }
-    // A warning is about the name or the owner, as a rule that this locale cannot write it.
-    if status != ARCHIVE_WARN { try check(status) }
+    // Other warnings are about the name or the owner, as a rule that this locale cannot write it.
+    if status != ARCHIVE_WARN || message?.hasPrefix("Inconsistent") == true { try check(status) }
     guard unsafe archive_format(archive) != ARCHIVE_FORMAT_RAW else { return Entry(name: nil, isFile: true) }
     let path = unsafe archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry)
     return unsafe Entry(
@@ -74,20 +91,21 @@ import Failures
       try check(status)
     } while size == 0
     produced += size
-    guard limit.allows(produced) else {
-      throw Failure(
-        .badData, "\(name): it expands to more than \(ExpansionLimit.ratio) times its size",
-        hint: "unpack it yourself if you trust it")
-    }
+    try limit.check(produced, name)
     return unsafe Array(UnsafeRawBufferPointer(start: block, count: size))
   }
 
   private func check(_ status: Int32) throws(Failure) {
     if status == ARCHIVE_OK { return }
     if let failure = feed.failure { throw failure }
-    let reason = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "unknown error"
     throw Failure(
-      .badData, "\(name): it cannot be unpacked: \(reason)", hint: "the file may be damaged or incomplete")
+      .badData, "\(name): it cannot be unpacked: \(message ?? "unknown error")",
+      hint: "the file may be damaged or incomplete")
+  }
+
+  /// What libarchive says of the last call.
+  private var message: String? {
+    unsafe archive_error_string(archive).map { unsafe String(cString: $0) }?.split(separator: "\n").joined(separator: " ")
   }
 }
 
@@ -100,19 +118,29 @@ struct ExpansionLimit {
   /// Of the file as it lies on the disk.
   let fileSize: Int
 
-  func allows(_ produced: Int) -> Bool {
-    produced <= Self.free || produced / Self.ratio <= fileSize
+  /// - Parameter name: what the file is called in the error.
+  func check(_ produced: Int, _ name: String) throws(Failure) {
+    guard produced > Self.free, produced / Self.ratio > fileSize else { return }
+    throw Failure(
+      .badData, "\(name): it expands to more than \(Self.ratio) times its size", hint: "unpack it yourself if you trust it")
   }
 }
 
 /// What libarchive reads from: it asks for the next piece and keeps looking at the last one until then.
 @safe private final class Feed {
   private let pieces: () throws(Failure) -> [UInt8]?
+  /// What the pieces are of, where it can be read here and there.
+  private let file: RandomAccessFile?
   private var piece = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
   /// Why there was no next piece.
   private(set) var failure: Failure?
 
-  init(_ pieces: @escaping () throws(Failure) -> [UInt8]?) { self.pieces = pieces }
+  init(_ pieces: @escaping () throws(Failure) -> [UInt8]?) { (self.pieces, file) = (pieces, nil) }
+
+  init(_ file: RandomAccessFile) {
+    self.file = file
+    pieces = { () throws(Failure) in try file.nextPiece() }
+  }
 
   deinit { unsafe piece.deallocate() }
 
@@ -124,6 +152,18 @@ struct ExpansionLimit {
     let count = feed.advance()
     unsafe start?.pointee = unsafe UnsafeRawPointer(feed.piece.baseAddress)
     return count
+  }
+
+  static let seek: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?, la_int64_t, Int32) -> la_int64_t = {
+    _, client, offset, whence in
+    guard let client = unsafe client,
+      let file = unsafe Unmanaged<Feed>.fromOpaque(client).takeUnretainedValue().file
+    else { return la_int64_t(ARCHIVE_FATAL) }
+    let start = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? file.position : file.size
+    let (target, overflows) = start.addingReportingOverflow(Int(offset))
+    guard !overflows, (0...file.size).contains(target) else { return la_int64_t(ARCHIVE_FATAL) }
+    file.seek(to: target)
+    return la_int64_t(target)
   }
 
   /// - Returns: the size of the next piece, 0 at the end, below 0 at a failure.

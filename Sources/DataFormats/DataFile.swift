@@ -28,7 +28,7 @@ package struct DataFile: Sendable {
       return try body(DataMember(name: path, path: path, bytesRead: bytesRead, .table(file)))
     }
     let visit = MemberVisit(limit: ExpansionLimit(fileSize: file.size), bytesRead: bytesRead)
-    try visit.members(of: path, path: path, depth: 0, pieces: { () throws(Failure) in try file.nextPiece() }, body)
+    try visit.members(of: ByteStream(path) { () throws(Failure) in try file.nextPiece() }, path: path, file: file, body)
   }
 }
 
@@ -41,13 +41,24 @@ private struct MemberVisit {
   private static let deepest = 4
 
   /// - Parameters:
-  ///   - name: what errors call it: the file's path, then the names of entries.
+  ///   - stream: called as errors call it: the file's path, then the names of entries.
   ///   - path: what its name says about format and split: without what names the compression.
+  ///   - file: what the stream is of, where it can be read here and there.
   func members(
-    of name: String, path: String, depth: Int, pieces: @escaping () throws(Failure) -> [UInt8]?,
+    of stream: ByteStream, path: String, depth: Int = 0, file: RandomAccessFile? = nil,
     _ body: (DataMember) throws(Failure) -> Void
   ) throws(Failure) {
-    let reader = try ArchiveReader(name, limit: limit, pieces: pieces)
+    let name = stream.name
+    guard depth <= Self.deepest else {
+      throw Failure(
+        .badData, "\(name): it is packed or compressed more than \(Self.deepest) times over", hint: "unpack it yourself")
+    }
+    if try stream.peek(2).elementsEqual(GzipReader.magic) {
+      let reader = GzipReader(name, limit: limit) { () throws(Failure) in try stream.next() }
+      let content = ByteStream(name) { () throws(Failure) in try reader.nextPiece() }
+      return try members(of: content, path: DataPaths.uncompressed(path), depth: depth + 1, body)
+    }
+    let reader = try reader(of: stream, file)
     let nextPiece = { () throws(Failure) in try reader.nextPiece() }
     var found = 0
     while let entry = try reader.nextEntry() {
@@ -58,15 +69,25 @@ private struct MemberVisit {
         continue
       }
       guard entry.isFile, entry.name.map(DataPaths.isData) ?? true else { continue }
-      guard depth < Self.deepest else {
-        throw Failure(.badData, "\(name): it is packed or compressed more than \(Self.deepest) times over")
-      }
       found += 1
       try members(
-        of: entry.name.map { "\(name)/\($0)" } ?? name, path: entry.name ?? DataPaths.uncompressed(path),
-        depth: depth + 1, pieces: nextPiece, body)
+        of: ByteStream(entry.name.map { "\(name)/\($0)" } ?? name, pieces: nextPiece),
+        path: entry.name ?? DataPaths.uncompressed(path), depth: depth + 1, body)
     }
-    guard found > 0 else { throw Failure(.badData, "\(name): it holds no file with data") }
+    guard found > 0 else {
+      throw Failure(
+        .badData, "\(name): it holds no file with data",
+        hint: "hidden files, and those that only say something about the data, do not count")
+    }
+  }
+
+  private func reader(of stream: ByteStream, _ file: RandomAccessFile?) throws(Failure) -> ArchiveReader {
+    let pieces = { () throws(Failure) in try stream.next() }
+    guard try stream.peek(4).elementsEqual(ArchiveReader.zipMagic) else {
+      return try ArchiveReader(stream.name, limit: limit, pieces: pieces)
+    }
+    let file = if let file { file } else { try RandomAccessFile(stream.name, pieces: pieces) }
+    return try ArchiveReader(zip: file, limit: limit)
   }
 
   /// Parquet is read here and there, so it needs a file of its own.

@@ -88,6 +88,11 @@ package struct DataMember {
     let separatorBreaks = Self.lineBreaks(in: separator[...])
     var line = 1
     while let part = separator.isEmpty ? try stream.rest()?[...] : try stream.next(upTo: separator) {
+      if let zero = part.firstIndex(of: 0) {
+        throw Failure(
+          .badData, "\(name):\(line + Self.lineBreaks(in: part[..<zero])): a zero byte, which no text has",
+          hint: "the file may be damaged, or of a kind that is not read")
+      }
       if let first = part.firstIndex(where: { !Self.isBlank($0) }), let last = part.lastIndex(where: { !Self.isBlank($0) }) {
         let number = line + Self.lineBreaks(in: part[..<first])
         try body(RawRow(content: .text(part[first...last]), file: name, number: number))

@@ -27,10 +27,14 @@ package enum DataPaths {
   }
 
   private static func matches(of pattern: String) throws(Failure) -> [String] {
+    guard !pattern.contains("**") else {
+      throw Failure(
+        .usage, "'**' in '\(pattern)' is not supported", hint: "name the directory: its directories are read too")
+    }
     var result = unsafe glob_t()
     defer { unsafe globfree(&result) }
     guard unsafe glob(pattern, 0, nil, &result) == 0 else {
-      throw Failure(.missingInput, "no file fits '\(pattern)'")
+      throw Failure(.missingInput, "no file fits '\(pattern)'", hint: "check the pattern, and from where it is looked for")
     }
     let paths = unsafe (0..<Int(result.gl_pathc)).compactMap { unsafe result.gl_pathv[$0] }
     return unsafe paths.map { unsafe String(cString: $0) }
@@ -39,7 +43,7 @@ package enum DataPaths {
 
   /// Whether a file of a directory or an archive is taken for data: not one that is hidden or about the data.
   static func isData(_ path: String) -> Bool {
-    let names = path.split(separator: "/")
+    let names = path.split(separator: "/").filter { $0 != "." }
     guard let last = names.last?.lowercased() else { return false }
     return !names.contains { $0.hasPrefix(".") || $0 == "__MACOSX" }
       && !["readme", "license", "licence", "dataset_infos.json"].contains(where: last.hasPrefix)

@@ -72,6 +72,9 @@ final class RandomAccessFile {
     return piece.isEmpty ? nil : piece
   }
 
+  /// Goes on from another place.
+  func seek(to offset: Int) { position = offset }
+
   /// Tells how far the reading is, where it is not from front to back.
   func advance(to offset: Int) { position = max(position, offset) }
 

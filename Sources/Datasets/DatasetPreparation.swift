@@ -18,16 +18,19 @@ package struct DatasetPreparation {
   let encoder: RowEncoder
   let options: DatasetOptions
   let tokenizer: Tokenizer?
+  let stopTokens: Set<Int32>
   let vocabularySize: Int
 
   /// - Parameters:
   ///   - tokenizer: of the base; nil is enough for rows that come as token ids.
   ///   - templates: the base's chat templates; the options may name another.
+  ///   - stopTokens: those that end an answer; nil: the tokenizer's EOS.
   ///   - vocabularySize: of the base's model: every id is below it.
   /// - Throws: `Failure.usage` for options out of range, `Failure.badData` when the tokenizer has no EOS to add, or
   ///   not the tokens of the prompt style.
   package init(
-    _ options: DatasetOptions, tokenizer: Tokenizer?, templates: TemplateSet? = nil, vocabularySize: Int
+    _ options: DatasetOptions, tokenizer: Tokenizer?, templates: TemplateSet? = nil, stopTokens: Set<Int32>? = nil,
+    vocabularySize: Int
   ) throws(Failure) {
     try options.check()
     let chat = try tokenizer.map { tokenizer throws(Failure) in
@@ -35,6 +38,7 @@ package struct DatasetPreparation {
     }
     encoder = try RowEncoder(tokenizer, options, chat: chat ?? nil, vocabularySize: vocabularySize)
     (self.options, self.tokenizer, self.vocabularySize) = (options, tokenizer, vocabularySize)
+    self.stopTokens = stopTokens ?? (tokenizer?.eosID.map { [$0] } ?? [])
   }
 
   /// Reads the data and writes the files.
@@ -124,8 +128,8 @@ extension DatasetOptions {
 
   /// - Throws: `Failure.usage` for what is out of range.
   fileprivate func check() throws(Failure) {
-    guard cutoffLength >= 2 else {
-      throw Failure(.usage, "the cutoff length must be at least 2 tokens, found \(cutoffLength)")
+    guard (2...1 << 30).contains(cutoffLength) else {
+      throw Failure(.usage, "the cutoff length must be from 2 to \(1 << 30) tokens, found \(cutoffLength)")
     }
     guard minimumSupervisedTokens >= 1 else {
       throw Failure(

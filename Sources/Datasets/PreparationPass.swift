@@ -28,7 +28,8 @@ struct PreparationPass {
     queue = EncodingQueue(
       BlockWork(preparation, needsFingerprint: choice.isNeeded || preparation.options.dropsDuplicates))
     statistics = RowStatistics(
-      preparation.tokenizer, preparation.options, vocabularySize: preparation.vocabularySize)
+      preparation.tokenizer, preparation.options, stopTokens: preparation.stopTokens,
+      vocabularySize: preparation.vocabularySize)
     summary.sourceRows = sources.files.map { _ in 0 }
   }
 

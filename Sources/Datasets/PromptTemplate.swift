@@ -30,9 +30,8 @@ package struct PromptTemplate: Sendable, Equatable {
   ///
   /// - Throws: `Failure.badData` when a placeholder is missing.
   package init(_ bytes: [UInt8], file: String) throws(Failure) {
-    if bytes.first(where: { !$0.isWhitespace }) == UInt8(ascii: "{"),
-      let document = try? JSONDocument(bytes, source: file)
-    {
+    if Self.isJSON(bytes) {
+      let document = try JSONDocument(bytes, source: file)
       self.init(
         withInput: try document.cursor.field("prompt_input").string(),
         withoutInput: try document.cursor.field("prompt_no_input").string())
@@ -46,6 +45,13 @@ package struct PromptTemplate: Sendable, Equatable {
       throw Failure(
         .badData, "\(file): the template has no {instruction}", hint: "write it where the instruction belongs")
     }
+  }
+
+  /// A text may begin with a placeholder, but hardly with a quotation mark in a brace.
+  private static func isJSON(_ bytes: [UInt8]) -> Bool {
+    let rest = bytes.drop { $0.isWhitespace }
+    return rest.first == UInt8(ascii: "{")
+      && rest.dropFirst().first { !$0.isWhitespace }.map { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "}") } ?? false
   }
 
   private static let (instruction, input) = ("{instruction}", "{input}")

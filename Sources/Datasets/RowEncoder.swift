@@ -40,6 +40,12 @@ struct RowEncoder: Sendable {
         .badData, "the tokenizer has no EOS token (eos_token of tokenizer_config.json)",
         hint: "add it there, or pass --no-add-eos")
     }
+    if let special = (prefix + [eosID].compactMap { $0 }).first(where: { Int($0) >= vocabularySize }) {
+      throw Failure(
+        .badData,
+        "the token \(special), with which the tokenizer begins or ends rows, is outside the model's vocabulary "
+          + "(0 to \(vocabularySize - 1))", hint: "the tokenizer does not belong to this model")
+    }
     if options.promptTemplate == nil { try options.promptStyle.check(tokenizer) }
     if let other = tokenizer.suffixIDs.first(where: { $0 != tokenizer.eosID }) {
       throw Failure(

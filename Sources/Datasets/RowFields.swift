@@ -29,7 +29,15 @@ struct RowFields {
   func kind() throws(Failure) -> SourceRow.Kind {
     let kinds = mapping.kinds.count == 1 ? mapping.kinds : mapping.kinds.filter(isPresent)
     if kinds.count == 1 { return kinds[0] }
-    let found = kinds.isEmpty ? object.keys : kinds.map { mapping.column($0.rawValue) }
+    guard kinds.isEmpty else {
+      let columns = kinds.map { "'\(mapping.column($0.rawValue))'" }
+      throw cursor.failure(
+        "the row could be of several kinds: it has \(columns.joined(separator: " and "))",
+        hint: "say which counts: "
+          + kinds.map { $0.fields.required.map { "--field \($0)=\(mapping.column($0))" }.joined(separator: " ") }
+          .joined(separator: ", or "))
+    }
+    let found = object.keys
     throw cursor.failure(
       "expected a row with 'text', with 'instruction' and 'output', with 'prompt' and 'completion', with "
         + "'messages' or 'conversations', or with 'input_ids', found \(found.isEmpty ? "no fields" : found.map { "'\($0)'" }.joined(separator: ", "))",

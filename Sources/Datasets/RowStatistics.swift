@@ -3,7 +3,9 @@ import Tokenizer
 /// What is counted over all rows to warn of the classical mistakes.
 struct RowStatistics {
   private let tokenizer: Tokenizer?
-  private let (bosID, eosID): (Int32?, Int32?)
+  private let bosID: Int32?
+  /// The tokens that end an answer.
+  private let stopTokens: Set<Int32>
   private let options: DatasetOptions
   private let vocabularySize: Int
   private var rows = 0
@@ -15,9 +17,9 @@ struct RowStatistics {
   /// Plain texts, and the documents in them.
   private var (texts, documents) = (0, 0)
 
-  init(_ tokenizer: Tokenizer?, _ options: DatasetOptions, vocabularySize: Int) {
+  init(_ tokenizer: Tokenizer?, _ options: DatasetOptions, stopTokens: Set<Int32>, vocabularySize: Int) {
     (self.tokenizer, self.options, self.vocabularySize) = (tokenizer, options, vocabularySize)
-    (bosID, eosID) = (tokenizer?.bosID, tokenizer?.eosID)
+    (bosID, self.stopTokens) = (tokenizer?.bosID, stopTokens)
   }
 
   /// - Parameter all: what holds the row's tokens.
@@ -28,7 +30,7 @@ struct RowStatistics {
     for piece in all.pieces[row.pieces] {
       rows += 1
       let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
-      if let eosID, let last = piece.tokens.last(where: { tokens.ids[$0] == eosID }), tokens.supervised[last] {
+      if piece.tokens.last(where: { tokens.supervised[$0] && stopTokens.contains(tokens.ids[$0]) }) != nil {
         learningEOS += 1
       }
       guard let bosID, tokens.ids[first] == bosID else { continue }

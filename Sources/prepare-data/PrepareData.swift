@@ -115,14 +115,16 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
   mutating func resolve() throws {
     dataPath = try DataPaths.files(dataPath)
     valDataPath = try DataPaths.files(valDataPath)
+    guard preview >= 0 else { throw Failure(.usage, "--preview must be a number of rows, found \(preview)") }
   }
 
   func execute(_ stage: Stage) throws {
     Parallel.threads = try threading.threadCount()
     let base = try BaseModel(try stage.input("base"))
     let recipe = try datasetOptions()
+    let tokenizer = base.hasTokenizer ? try base.tokenizer() : nil
     let preparation = try DatasetPreparation(
-      recipe, tokenizer: base.hasTokenizer ? base.tokenizer() : nil, templates: base.chatTemplates(),
+      recipe, tokenizer: tokenizer, templates: base.chatTemplates(), stopTokens: base.stopTokens(tokenizer),
       vocabularySize: base.configuration.vocabularySize)
     let sources = try (dataPath + valDataPath).map { try DataSource($0) }
     let writer = try stage.writer()

@@ -26,7 +26,7 @@ enum ParquetCodec: Int {
     switch self {
     case .none: result = bytes
     case .snappy: result = Self.snappy(bytes, count: count)
-    case .gzip, .zstd: result = try unpacked(bytes, count: count, column: column)
+    case .gzip, .zstd: result = try unpacked(bytes, upTo: count, column: column)
     }
     guard let result, result.count == count else {
       throw Failure(.badData, "\(column): a page does not expand to the \(count) bytes that it should have")
@@ -51,15 +51,22 @@ enum ParquetCodec: Int {
     }
   }
 
-  private func unpacked(_ bytes: [UInt8], count: Int, column: String) throws(Failure) -> [UInt8] {
+  private func unpacked(_ bytes: [UInt8], upTo count: Int, column: String) throws(Failure) -> [UInt8] {
     var rest: [UInt8]? = bytes
-    let reader = try ArchiveReader(column, limit: ExpansionLimit(fileSize: bytes.count)) { () throws(Failure) in
+    let pieces = { () throws(Failure) in
       defer { rest = nil }
       return rest
     }
+    let limit = ExpansionLimit(fileSize: bytes.count)
     var result: [UInt8] = []
-    guard try reader.nextEntry() != nil else { return result }
-    while result.count <= count, let piece = try reader.nextPiece() { result += piece }
+    if self == .gzip {
+      let reader = GzipReader(column, limit: limit, pieces: pieces)
+      while result.count <= count, let piece = try reader.nextPiece() { result += piece }
+    } else {
+      let reader = try ArchiveReader(column, limit: limit, pieces: pieces)
+      guard try reader.nextEntry() != nil else { return result }
+      while result.count <= count, let piece = try reader.nextPiece() { result += piece }
+    }
     return result
   }
 }

@@ -1,3 +1,4 @@
+import CZlib
 import Failures
 import JSON
 
@@ -114,6 +115,10 @@ extension ParquetColumn {
       throw damaged("a page of \(header.compressedSize) bytes that expand to \(header.uncompressedSize)")
     }
     let bytes = try file.read(at: offset, count: header.compressedSize)
+    if let checksum = header.checksum {
+      let found = unsafe bytes.withUnsafeBufferPointer { unsafe crc32(0, $0.baseAddress, UInt32($0.count)) }
+      guard UInt32(truncatingIfNeeded: checksum) == UInt32(found) else { throw damaged("a page whose checksum is wrong") }
+    }
     offset += header.compressedSize
     file.advance(to: offset)
     switch ParquetPageHeader.Kind(rawValue: header.kind) {

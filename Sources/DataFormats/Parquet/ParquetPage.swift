@@ -7,6 +7,8 @@ struct ParquetPageHeader {
   private(set) var kind = -1
   private(set) var uncompressedSize = -1
   private(set) var compressedSize = -1
+  /// CRC-32 of the page as it lies in the file.
+  private(set) var checksum: Int?
   private(set) var valueCount = -1
   private(set) var encoding = -1
   /// Encodings of the levels in pages of version 1.
@@ -25,6 +27,7 @@ struct ParquetPageHeader {
       case 1: header.kind = try reader.integer(field)
       case 2: header.uncompressedSize = try reader.integer(field)
       case 3: header.compressedSize = try reader.integer(field)
+      case 4: header.checksum = try reader.integer(field)
       case 5, 7, 8: try header.readDetails(&reader, isV2: field.id == 8)
       default: try reader.skip(field.kind)
       }
