@@ -41,14 +41,18 @@ package struct ChatEncoder: Sendable {
     try render(completed(conversation), prompt: true).text
   }
 
-  package func text(of conversation: Conversation) throws(Failure) -> Text {
+  /// The whole conversation as the model will see it.
+  /// - Parameter findsAnswers: whether to look for what is learned of it.
+  package func text(of conversation: Conversation, findsAnswers: Bool = true) throws(Failure) -> Text {
     let conversation = completed(conversation)
     let whole = try render(conversation)
     try checkParts(conversation, whole.text)
     let template = templates.template(hasTools: conversation.tools != nil)
     let answers =
-      template.marksGenerations
-      ? try marked(conversation, whole) : try found(conversation, Array(whole.text.utf8))
+      !findsAnswers
+      ? []
+      : template.marksGenerations
+        ? try marked(conversation, whole) : try found(conversation, Array(whole.text.utf8))
     return Text(
       text: whole.text, answers: answers, isMarkedByTemplate: template.marksGenerations,
       endsWithAnswer: conversation.answers.last == conversation.messages.count - 1)
@@ -138,8 +142,8 @@ extension ChatEncoder {
       "where the answer in message \(answer + 1) stands cannot be told: the chat template writes the conversation "
         + "up to there in another way when it goes on",
       hint:
-        "give a template that marks answers with {% generation %} (--chat-template), or learn only the last answer "
-        + "(--mask-history)")
+        "give a template that marks answers with {% generation %} (--chat-template)"
+        + (masksHistory ? "" : ", or learn only the last answer (--mask-history)"))
   }
 }
 

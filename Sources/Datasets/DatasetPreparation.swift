@@ -107,6 +107,11 @@ package struct DatasetPreparation {
         "\(sources.dataName): \(summary.validation.rows) validation rows leave nothing of "
           + "\(summary.validation.rows) rows to train on", hint: "make --val-set-size smaller")
     }
+    if summary.train.rows == 0, summary[.test].rows > 0 {
+      throw Failure(
+        .badData, "\(sources.dataName): by the names of their files all \(summary[.test].rows) rows are for testing",
+        hint: "name a file with rows to train on too, or rename this one")
+    }
     try checkNotEmpty(summary.train, sources.dataName)
     if let name = sources.validationName { try checkNotEmpty(summary.validation, name) }
   }

@@ -151,7 +151,7 @@ struct RowEncoder: Sendable {
         .missingInput, "the base has no chat template to write conversations with",
         hint: "give one with --chat-template, or import the base with its tokenizer_config.json")
     }
-    let text = try chat.text(of: conversation)
+    let text = try chat.text(of: conversation, findsAnswers: !options.trainsOnInputs)
     let encoding = try encoding(of: Array(text.text.utf8), tokenizer, withSpans: true)
     var (supervised, straddles) = text.targets(encoding, tokenizer)
     if options.trainsOnInputs { (supervised, straddles) = (encoding.ids.map { _ in true }, false) }

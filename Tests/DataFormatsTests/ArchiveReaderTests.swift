@@ -46,6 +46,55 @@ func `what is packed or compressed is told by its content`(packing: Packing) thr
   }
 }
 
+@Test func `every member of a gzip file is read and checked`() throws {
+  let directory = try TemporaryDirectory()
+  let path = directory.path + "/whole"
+  Packing.gzip.pack([("", Array("{\"text\":\"a\"}\n".utf8))], to: path)
+  let member = Array(try Data(contentsOf: URL(filePath: path)))
+  #expect(message(try directory.write("two", member + member + [0, 0, 0])) == "read 2 rows")
+  for (place, reason) in [(1, "incorrect data check"), (5, "incorrect length check")] {
+    var bytes = member
+    bytes[bytes.count - 9 + place] ^= 1
+    #expect(message(try directory.write("bad", bytes + member)) == "bad: it cannot be unpacked: \(reason)")
+  }
+  #expect(message(try directory.write("cut", member + member.prefix(5))) == "cut: it cannot be unpacked: it ends too early")
+  #expect(message(try directory.write("more", member + [1, 2, 3])) == "more: it cannot be unpacked: incorrect header check")
+}
+
+@Test func `members of a tar may be named from its directory`() throws {
+  let directory = try TemporaryDirectory()
+  let path = directory.path + "/a.tar"
+  Packing.tar.pack([("./a.jsonl", Array("{\"text\":\"a\"}".utf8)), ("./.b.jsonl", [1])], to: path)
+  #expect(try Read(path).places == ["\(path)/./a.jsonl:1"])
+}
+
+@Test func `a tar whose header is damaged is no text`() throws {
+  let directory = try TemporaryDirectory()
+  let path = directory.path + "/whole"
+  Packing.tar.pack([("a.jsonl", Array("{\"text\":\"a\"}".utf8))], to: path)
+  var bytes = Array(try Data(contentsOf: URL(filePath: path)))
+  bytes[150] ^= 1  // its checksum
+  #expect(message(try directory.write("a.tar", bytes)) == "a.tar:1: a zero byte, which no text has")
+}
+
+@Test func `a zip holds what its directory says`() throws {
+  let directory = try TemporaryDirectory()
+  let path = directory.path + "/whole"
+  Packing.zip.pack([("a.jsonl", Array("{\"text\":\"a\"}".utf8)), ("b.jsonl", Array("{\"text\":\"b\"}".utf8))], to: path)
+  let whole = Array(try Data(contentsOf: URL(filePath: path)))
+  func places(of signature: [UInt8]) -> [Int] { whole.indices.filter { whole[$0...].starts(with: signature) } }
+  let (local, central) = (places(of: [0x50, 0x4B, 3, 4]), places(of: [0x50, 0x4B, 1, 2]))
+  #expect(local.count == 2 && central.count == 2)
+  for place in [local[1], central[1] + 16] {
+    var bytes = whole
+    bytes[place] ^= 1
+    #expect(message(try directory.write("bad", bytes)).hasPrefix("bad: it cannot be unpacked: "), "\(place)")
+  }
+  let nested = directory.path + "/nested"
+  Packing.tarGzip.pack([("in.zip", whole)], to: nested)
+  #expect(try Read(nested).places == ["a", "b"].map { "\(nested)/in.zip/\($0).jsonl:1" })
+}
+
 @Test func `what expands beyond measure is refused`() throws {
   let directory = try TemporaryDirectory()
   let path = directory.path + "/bomb"
@@ -57,7 +106,7 @@ func `what is packed or compressed is told by its content`(packing: Packing) thr
     Packing.zip.pack([("a", bytes)], to: nested)
     bytes = Array(try Data(contentsOf: URL(filePath: nested)))
   }
-  #expect(message(nested) == "nested/a/a/a/a: it is packed or compressed more than 4 times over")
+  #expect(message(nested) == "nested/a/a/a/a/a: it is packed or compressed more than 4 times over")
 }
 
 @Test func `an archive without data is refused`() throws {

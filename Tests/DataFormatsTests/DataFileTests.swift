@@ -68,6 +68,7 @@ func `what is wrong in an array is named by line and column`(text: String, expec
   #expect(message(try directory.write("a.jsonl", "")) == "a.jsonl: the file is empty")
   #expect(message(try directory.write("b.jsonl", " \n\n")) == "b.jsonl: the file is empty")
   #expect(message(directory.path + "/none").hasPrefix("missingInput: cannot open 'none'"))
+  #expect(message(try directory.write("d.txt", Array("a\nb\0".utf8))) == "d.txt:2: a zero byte, which no text has")
   #expect(message(try directory.write("c.csv", [0xFF, 0xFE, 0x61, 0])) == "c.csv: the text is UTF-16")
 }
 
@@ -80,6 +81,7 @@ func `what is wrong in an array is named by line and column`(text: String, expec
   }
   #expect(try names([""]) == ["/a.csv", "/b.jsonl", "/sub/c.txt"].map { String($0.dropFirst()) })
   #expect(try names(["b.jsonl", "*.csv"]) == ["b.jsonl", "a.csv"])
+  #expect(failure { _ = try names(["**/*.csv"]) }.message.hasSuffix("is not supported"))
   #expect(failure { _ = try names(["*.none"]) }.message.hasPrefix("no file fits"))
   try FileManager.default.createDirectory(atPath: directory.path + "/empty", withIntermediateDirectories: true)
   #expect(failure { _ = try names(["empty"]) }.message.hasSuffix("holds no file with data"))

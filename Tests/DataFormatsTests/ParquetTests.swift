@@ -43,6 +43,18 @@ func `what is not read is refused by name`(file: String, expected: String) {
   #expect(message(fixture("parquet/\(file).parquet")) == "\(file).parquet: \(expected)")
 }
 
+@Test func `a page whose checksum is wrong is refused`() throws {
+  let directory = try TemporaryDirectory()
+  var bytes = try bytes("checksum.parquet")
+  #expect(message(try directory.write("a.parquet", bytes)) == "read 37 rows")
+  // The first is in the statistics.
+  let places = bytes.indices.filter { bytes[$0...].starts(with: "row 0".utf8) }
+  bytes[places[1]] ^= 1
+  #expect(
+    message(try directory.write("a.parquet", bytes))
+      == "a.parquet: column 'text': a page whose checksum is wrong")
+}
+
 @Test func `a Parquet file that ends early is named`() throws {
   let directory = try TemporaryDirectory()
   let whole = try bytes("snappy-v1-plain.parquet")

@@ -150,6 +150,9 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(prepared.test.map(\.ids) == [[0, id("z"), 1]] && prepared.summary.sourceRows == [1, 1, 1])
   // One file is for training whatever it is called, and so are several that would all be for something else.
   #expect(try Prepared("{\"text\":\"x\"}", name: "test.jsonl").train.count == 1)
+  #expect(
+    message { try Prepared(files: [("a.test.jsonl", "{\"text\":\"x\"}"), ("b.test.jsonl", "{\"text\":\"y\"}")]) }
+      .hasSuffix("by the names of their files all 2 rows are for testing"))
   #expect(try Prepared(files: [files[2], ("test2.jsonl", files[2].1)]).train.count == 2)
   #expect(
     message { try Prepared(files: files) { $0.validationSize = .rows(1) } }
@@ -216,6 +219,9 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(try json.prompt(instruction: "i", input: "") == "i>")
   #expect(try json.prompt(instruction: "i", input: "x") == "i|x>")
   #expect(message { try PromptTemplate(Array("none".utf8), file: "t.txt") } == "t.txt: the template has no {instruction}")
+  #expect(
+    message { try PromptTemplate(Array(#" {"prompt_input":"{instruction}"#.utf8), file: "t.json") }
+      .hasPrefix("t.json:1:18: not valid JSON"))
   let bare = try PromptTemplate(Array("{instruction}:".utf8), file: "t.txt")
   #expect(
     message { try Prepared(data) { $0.promptTemplate = bare } }
@@ -295,7 +301,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   let refusal = { (change: @escaping (inout DatasetOptions) -> Void) in
     message { try Prepared(#"{"text":"x"}"#, options: change) }
   }
-  #expect(refusal { $0.cutoffLength = 1 } == "usage: the cutoff length must be at least 2 tokens, found 1")
+  #expect(refusal { $0.cutoffLength = 1 } == "usage: the cutoff length must be from 2 to 1073741824 tokens, found 1")
   #expect(refusal { $0.textSeparator = "" } == "usage: the text separator is empty")
   for size in [DatasetOptions.ValidationSize.rows(-1), .fraction(1), .fraction(-0.1), .fraction(.nan)] {
     #expect(

@@ -22,6 +22,9 @@ import Testing
       == ["the padding token is the end-of-text token (1): "])
   #expect(try warnings(#"{"text":"<s><s>x"}"#, usual) { _ in } == ["1 rows begin with two BOS tokens (0): the data h"])
   #expect(try warnings(#"{"input_ids":[5,6,1]}"#, usual) { _ in } == ["1 rows of input_ids do not begin with BOS (0), w"])
+  #expect(
+    message { try Prepared(#"{"text":"x"}"#, vocabularySize: 1) }
+      == "the token 1, with which the tokenizer begins or ends rows, is outside the model's vocabulary (0 to 0)")
   let small = try Prepared(#"{"text":"x"}"#, vocabularySize: 98).summary.warnings
   #expect(small.map { $0.prefix(45) } == ["the tokenizer has 100 tokens, the model's emb"])
 }

@@ -139,6 +139,10 @@ extension BadInput {
     rows("empty file", "", "rows.jsonl: the file is empty"),
     rows("a line cut off", row + "\n{\"instruction\":", "rows.jsonl:2:16: not valid JSON: unexpected end"),
     rows("unknown key", #"{"instruction":"a","outptu":"b"}"#, "rows.jsonl:1:1: the field 'output' is missing"),
+    rows(
+      "two kinds", #"{"text":"a","instruction":"b","output":"c"}"#,
+      "rows.jsonl:1:1: the row could be of several kinds: it has 'text' and 'instruction'"),
+    rows("preview below 0", row, "--preview must be a number of rows, found -1", "--preview=-1", code: 64),
     rows("no known key", #"{"question":"a"}"#, "rows.jsonl:1:1: expected a row with 'text'"),
     rows("text that is a number", #"{"text":1}"#, "rows.jsonl:1:9: /text: expected a string, found an integer"),
     rows("rows of two kinds", row + "\n{\"text\":\"a\"}", "rows.jsonl:2: a row with 'text' among rows with 'instruction'"),
@@ -147,7 +151,7 @@ extension BadInput {
     rows("label that is another token", #"{"input_ids":[1,2],"labels":[1,3]}"#, "/labels/1: expected 2, as in input_ids, or -100"),
     rows("half a surrogate pair", #"{"text":"\ud800"}"#, "rows.jsonl:1:12: not valid JSON: half of a surrogate pair"),
     rows("all rows for validation", row, "1 validation rows leave nothing of 1 rows", "--val-set-size 1"),
-    rows("cutoff below 2", row, "the cutoff length must be at least 2 tokens, found -5", "--cutoff-len -5", code: 64),
+    rows("cutoff below 2", row, "the cutoff length must be from 2 to 1073741824 tokens, found -5", "--cutoff-len -5", code: 64),
     BadInput("base whose weights moved", "prepare-data", "--base base --data-path x -o out", 66, "model/model.safetensors is missing", in: .base) {
       try $0.remove("model/model.safetensors")
     },

@@ -37,6 +37,8 @@ for codec in ["none", "snappy", "zstd", "gzip"]:
             pq.write_table(table, here / name, compression=codec, data_page_version=version,
                            use_dictionary=dictionary, **small)
 pq.write_table(table.slice(0, 0), here / "empty.parquet")
+pq.write_table(table.select(["text"]), here / "checksum.parquet", write_page_checksum=True, use_dictionary=False,
+               compression="none")
 # What is refused, by its name.
 texts = pa.table({"text": ["a", "b"]})
 pq.write_table(texts, here / "brotli.parquet", compression="brotli")
