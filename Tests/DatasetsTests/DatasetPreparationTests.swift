@@ -150,9 +150,6 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(prepared.test.map(\.ids) == [[0, id("z"), 1]] && prepared.summary.sourceRows == [1, 1, 1])
   // One file is for training whatever it is called, and so are several that would all be for something else.
   #expect(try Prepared("{\"text\":\"x\"}", name: "test.jsonl").train.count == 1)
-  #expect(
-    message { try Prepared(files: [("a.test.jsonl", "{\"text\":\"x\"}"), ("b.test.jsonl", "{\"text\":\"y\"}")]) }
-      .hasSuffix("by the names of their files all 2 rows are for testing"))
   #expect(try Prepared(files: [files[2], ("test2.jsonl", files[2].1)]).train.count == 2)
   #expect(
     message { try Prepared(files: files) { $0.validationSize = .rows(1) } }

@@ -129,6 +129,17 @@ private func sandboxWithData() throws -> Sandbox {
   try sandbox.fail("prepare-data", arguments + ["four", "--data-path", "none*"], code: 66, saying: "no file fits 'none*'")
 }
 
+@Test func `an archive of test rows alone is nothing to train on`() throws {
+  let sandbox = try sandboxWithBase()
+  try sandbox.write(#"{"text":"a"}"#, to: "test.jsonl")
+  let tar = try Process.run(
+    URL(fileURLWithPath: "/bin/tar"), arguments: ["-cf", sandbox.path("a.tar"), "-C", sandbox.directory, "./test.jsonl"])
+  tar.waitUntilExit()
+  try sandbox.fail(
+    "prepare-data", ["--base", "base", "--data-path", "a.tar", "-o", "data"], code: 65,
+    saying: "a.tar: by the names of their files all 1 rows are for testing")
+}
+
 @Test func `a damaged archive leaves no dataset behind`() throws {
   let sandbox = try sandboxWithBase()
   try Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x55, 0xAA]).write(to: URL(fileURLWithPath: sandbox.path("a.jsonl")))
