@@ -41,9 +41,11 @@ extension Files {
 
   /// The size of a file in bytes.
   package static func size(of path: String) throws(Failure) -> Int {
-    guard case .file(let identity) = try FileStatus(path, followingLinks: true) else {
-      throw Failure(.missingInput, "\(path) is not a file")
+    switch try FileStatus(path, followingLinks: true) {
+    case .file(let identity): return identity.size
+    case .missing:
+      throw Failure(.missingInput, "there is no file '\(path)'", hint: "check the path, and from where it is looked for")
+    case .directory, .symbolicLink, .special: throw Failure(.missingInput, "'\(path)' is not a file")
     }
-    return identity.size
   }
 }

@@ -12,10 +12,15 @@ package struct DataFile: Sendable {
     self.path = path
     switch try FileStatus(path, followingLinks: true) {
     case .file(let identity): byteCount = identity.size
-    case .missing: throw Failure(.missingInput, "cannot open '\(path)': there is no such file")
+    case .missing: throw Failure(
+        .missingInput, "cannot open '\(path)': there is no such file", hint: "check the path, and from where it is looked for")
     case .directory, .symbolicLink, .special: throw Failure(.badData, "'\(path)' is not a regular file")
     }
-    guard byteCount > 0 else { throw Failure(.badData, "\(path): the file is empty") }
+    guard byteCount > 0 else { throw Self.empty(path) }
+  }
+
+  static func empty(_ name: String) -> Failure {
+    Failure(.badData, "\(name): the file is empty", hint: "the download or whatever wrote it may have failed")
   }
 
   /// Visits what the file holds: itself, or each data file that is packed in it.

@@ -66,7 +66,9 @@ package struct DataMember {
     if beginning.starts(with: [0xFF, 0xFE]) || beginning.starts(with: [0xFE, 0xFF]) {
       throw Failure(.badData, "\(name): the text is UTF-16", hint: "convert the file to UTF-8")
     }
-    guard beginning.count == Self.beginning || !beginning.allSatisfy(DataFormat.isSpace) else { throw Failure(.badData, "\(name): the file is empty") }
+    guard beginning.count == Self.beginning || !beginning.allSatisfy(DataFormat.isSpace) else {
+      throw DataFile.empty(name)
+    }
     return DataFormat(beginning: beginning, name: path, columns: columns)
   }
 

@@ -22,7 +22,11 @@ package enum DataPaths {
 
   private static func files(below directory: String) throws(Failure) -> [String] {
     let files = try Files.tree(directory, followingLinks: true).filter(isData)
-    guard !files.isEmpty else { throw Failure(.missingInput, "the directory '\(directory)' holds no file with data") }
+    guard !files.isEmpty else {
+      throw Failure(
+        .missingInput, "the directory '\(directory)' holds no file with data",
+        hint: "hidden files, and those that only say something about the data, do not count")
+    }
     return files.map { directory.hasSuffix("/") ? directory + $0 : directory + "/" + $0 }
   }
 

@@ -65,7 +65,9 @@ struct JSONArrayReader {
   }
 
   private func failure(_ message: String) -> Failure {
-    Failure(.badData, "\(stream.name):\(line):\(column): not valid JSON: \(message)")
+    Failure(
+      .badData, "\(stream.name):\(line):\(column): not valid JSON: \(message)",
+      hint: "the file may be damaged or incomplete")
   }
 
   /// Reads all elements in order.
@@ -76,6 +78,10 @@ struct JSONArrayReader {
         if let row = try reader.next(byte) { try body(row) }
       }
       try reader.stream.checkLength(reader.element.count)
+    }
+    // An element without an end has a mistake in it, perhaps far from there.
+    if reader.state == .element {
+      _ = try JSONDocument(reader.element, source: reader.stream.name, origin: reader.origin)
     }
     guard reader.state == .end else { throw reader.failure("unexpected end of the text") }
   }

@@ -118,7 +118,9 @@ package struct DatasetPreparation {
 
   private func checkNotEmpty(_ split: SplitSummary, _ name: String) throws(Failure) {
     guard split.rows == 0 else { return }
-    guard split.droppedRows > 0 else { throw Failure(.badData, "\(name): the file has no rows") }
+    guard split.droppedRows > 0 else {
+      throw Failure(.badData, "\(name): the file has no rows", hint: "the download or whatever wrote it may have failed")
+    }
     let reasons = DropReason.allCases.compactMap { reason in split.dropped[reason].map { "\($0) \(reason.rawValue)" } }
     throw Failure(
       .badData,

@@ -13,7 +13,8 @@ struct RowStatistics {
   private var truncated = 0
   /// Of all rows: a dataset holds rows of one kind.
   private var kind: SourceRow.Kind?
-  private var (learningEOS, withBOS, withDoubleBOS) = (0, 0, 0)
+  private var learnsEOS = false
+  private var (withBOS, withDoubleBOS) = (0, 0)
   /// Plain texts, and the documents in them.
   private var (texts, documents) = (0, 0)
 
@@ -30,9 +31,7 @@ struct RowStatistics {
     for piece in all.pieces[row.pieces] {
       rows += 1
       let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
-      if piece.tokens.last(where: { tokens.supervised[$0] && stopTokens.contains(tokens.ids[$0]) }) != nil {
-        learningEOS += 1
-      }
+      learnsEOS = learnsEOS || piece.tokens.contains { tokens.supervised[$0] && stopTokens.contains(tokens.ids[$0]) }
       guard let bosID, tokens.ids[first] == bosID else { continue }
       withBOS += 1
       withDoubleBOS += piece.tokens.count > 1 && tokens.ids[first + 1] == bosID ? 1 : 0
@@ -62,7 +61,7 @@ struct RowStatistics {
 
   private func warnings(_ tokenizer: Tokenizer) -> [String] {
     var warnings: [String] = []
-    if let eos = tokenizer.eosID, learningEOS == 0, rows > 0 {
+    if let eos = tokenizer.eosID, !learnsEOS, rows > 0 {
       warnings.append(
         "no row has the end-of-text token \(eos) among what is learned: the model will not learn to stop")
     }

@@ -42,6 +42,12 @@ func `what is wrong in an array is named by line and column`(text: String, expec
   #expect(message(try directory.write("a.json", text)) == expected)
 }
 
+@Test func `a quotation mark that is missing in an array is found where it is missing`() throws {
+  let directory = try TemporaryDirectory()
+  let text = "[{\"text\":\"a},{\"text\":\"b\"}" + String(repeating: ",{\"text\":\"c\"}", count: 100) + "]"
+  #expect(message(try directory.write("a.json", text)).hasPrefix("a.json:1:16: not valid JSON: "))
+}
+
 @Test func `plain text is one document or many and stripped`() throws {
   let directory = try TemporaryDirectory()
   let file = try directory.write("a.txt", "\n x\ny \n<|end|>\n<|end|>  z\n")

@@ -25,6 +25,9 @@ import Testing
   #expect(
     message { try Prepared(#"{"text":"x"}"#, vocabularySize: 1) }
       == "the token 1, with which the tokenizer begins or ends rows, is outside the model's vocabulary (0 to 0)")
+  // One that is learned is enough, whatever follows.
+  let row = #"{"input_ids":[0,5,1,6,1],"labels":[-100,5,1,-100,-100]}"#
+  #expect(try warnings(row, usual) { _ in } == [])
   let small = try Prepared(#"{"text":"x"}"#, vocabularySize: 98).summary.warnings
   #expect(small.map { $0.prefix(45) } == ["the tokenizer has 100 tokens, the model's emb"])
 }

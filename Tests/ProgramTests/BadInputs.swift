@@ -135,7 +135,7 @@ extension BadInput {
   private static let prepareData = [
     BadInput("no base", "prepare-data", "--base nowhere --data-path x -o out", 66, "there is no artifact at nowhere"),
     BadInput("a model for a base", "prepare-data", "--base model --data-path x -o out", 66, "model is not an artifact"),
-    BadInput("no data", "prepare-data", "--base base --data-path x -o out", 66, "x is not a file", in: .base),
+    BadInput("no data", "prepare-data", "--base base --data-path x -o out", 66, "there is no file 'x'", in: .base),
     rows("empty file", "", "rows.jsonl: the file is empty"),
     rows("a line cut off", row + "\n{\"instruction\":", "rows.jsonl:2:16: not valid JSON: unexpected end"),
     rows("unknown key", #"{"instruction":"a","outptu":"b"}"#, "rows.jsonl:1:1: the field 'output' is missing"),
