@@ -90,17 +90,25 @@ package struct DataMember {
     let separatorBreaks = Self.lineBreaks(in: separator[...])
     var line = 1
     while let part = separator.isEmpty ? try stream.rest()?[...] : try stream.next(upTo: separator) {
-      if let zero = part.firstIndex(of: 0) {
-        throw Failure(
-          .badData, "\(name):\(line + Self.lineBreaks(in: part[..<zero])): a zero byte, which no text has",
-          hint: "the file may be damaged, or of a kind that is not read")
-      }
+      try checkText(part, from: line)
       if let first = part.firstIndex(where: { !Self.isBlank($0) }), let last = part.lastIndex(where: { !Self.isBlank($0) }) {
         let number = line + Self.lineBreaks(in: part[..<first])
         try body(RawRow(content: .text(part[first...last]), file: name, number: number))
       }
       line += Self.lineBreaks(in: part) + separatorBreaks
     }
+  }
+
+  /// - Parameter line: on which the text begins.
+  private func checkText(_ text: ArraySlice<UInt8>, from line: Int) throws(Failure) {
+    let before = unsafe text.withUnsafeBytes { bytes -> Int? in
+      guard let start = bytes.baseAddress, let zero = unsafe memchr(start, 0, bytes.count) else { return nil }
+      return unsafe UnsafeRawPointer(zero) - start
+    }
+    guard let before else { return }
+    throw Failure(
+      .badData, "\(name):\(line + Self.lineBreaks(in: text.prefix(before))): a zero byte, which no text has",
+      hint: "the file may be damaged, or of a kind that is not read")
   }
 
   private static func lineBreaks(in bytes: ArraySlice<UInt8>) -> Int {

@@ -107,7 +107,7 @@ package struct DatasetPreparation {
         "\(sources.dataName): \(summary.validation.rows) validation rows leave nothing of "
           + "\(summary.validation.rows) rows to train on", hint: "make --val-set-size smaller")
     }
-    if summary.train.rows == 0, summary[.test].rows > 0 {
+    if summary.train.rows + summary.train.droppedRows == 0, summary[.test].rows > 0 {
       throw Failure(
         .badData, "\(sources.dataName): by the names of their files all \(summary[.test].rows) rows are for testing",
         hint: "name a file with rows to train on too, or rename this one")
