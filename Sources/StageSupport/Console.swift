@@ -64,13 +64,13 @@ package final class Console: Sendable {
 
   /// Warns of something that is not an error; shown even when quiet.
   package func warn(_ text: String) {
-    print("\(styled("warning:", "1;33")) \(text)")
+    print("\(styled("warning:", "1;33")) \(Self.printable(text))")
   }
 
   /// Reports why the program ends; shown even when quiet.
   package func report(_ failure: Failure) {
-    print("\(styled("error:", "1;31")) \(failure.message)")
-    if let hint = failure.hint { print("\(styled("hint:", "1")) \(hint)") }
+    print("\(styled("error:", "1;31")) \(Self.printable(failure.message))")
+    if let hint = failure.hint { print("\(styled("hint:", "1")) \(Self.printable(hint))") }
   }
 
   /// A bar for `total` units of work, shown as it advances.
@@ -81,6 +81,22 @@ package final class Console: Sendable {
   ///   - startingAt: work that was done before, left out of the rate.
   package func progress(_ label: String, total: Int, unit: String, startingAt: Int = 0) -> ProgressBar {
     ProgressBar(console: self, label: label, total: total, unit: unit, startingAt: startingAt)
+  }
+
+  /// A text from outside without what commands a terminal: the pictures of control characters (U+2400) in their place. Line
+  /// breaks and tabs stay.
+  package static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var shown = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      let picture = scalar.value == 0x7F ? 0x2421 : scalar.value < 0x20 ? 0x2400 + scalar.value : 0xFFFD
+      shown.append(isControl(scalar) ? Unicode.Scalar(picture) ?? scalar : scalar)
+    }
+    return String(shown)
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    (scalar.value < 0x20 && scalar != "\n" && scalar != "\t") || (0x7F...0x9F).contains(scalar.value)
   }
 
   /// A text in a style, given as the numbers of its escape sequence, where text may be styled.

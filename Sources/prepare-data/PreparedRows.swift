@@ -53,13 +53,13 @@ extension PrepareData {
   /// their ids in a line below.
   private func text(of row: RowPreview, _ console: Console) -> String {
     guard console.isColored else {
-      let text = row.stretches.map { $0.isSupervised ? "⟦\($0.text)⟧" : $0.text }.joined()
+      let text = row.stretches.map { $0.isSupervised ? "⟦\($0.text)⟧" : $0.text }.map(Console.printable).joined()
       let ids = row.tokens.map { $0.isSupervised ? "⟦\($0.id)⟧" : "\($0.id)" }.joined(separator: " ")
       return text + "\ntokens: " + ids
     }
     return row.tokens.enumerated().map { index, token in
       let shades = token.isSupervised ? ["1;32", "1;36"] : ["2", "0"]
-      return console.styled(token.text, shades[index % 2])
+      return console.styled(Console.printable(token.text), shades[index % 2])
     }.joined()
   }
 }

@@ -87,6 +87,19 @@ private func sandboxWithData() throws -> Sandbox {
   #expect(prompt.first == "<s>", "\(colored)")
 }
 
+@Test func `what data says to a terminal is shown and not done`() throws {
+  let sandbox = try sandboxWithBase()
+  try sandbox.write(#"{"text":"a\u001b[2Jb\u0007\tc"}"#, to: "data.jsonl")
+  let arguments = ["--base", "base", "--data-path", "data.jsonl", "--preview", "1", "-o"]
+  let plain = try sandbox.succeed("prepare-data", arguments + ["plain"]).errors
+  #expect(plain.contains("a␛[2Jb␇\tc") && !plain.contains("\u{1B}"), "\(plain)")
+  let colored = try sandbox.run("prepare-data", arguments + ["colored"], environment: ["CLICOLOR_FORCE": "1"]).errors
+  #expect(colored.contains("␛") && !colored.contains("\u{1B}[2J") && !colored.contains("\u{7}"), "\(colored)")
+  try sandbox.write("{\"text\":\"a\u{1B}b\"}", to: "bad\u{1B}.jsonl")
+  let failed = try sandbox.run("prepare-data", ["--base", "base", "--data-path", "bad\u{1B}.jsonl", "-o", "none"])
+  #expect(failed.code == 65 && failed.errors.contains("bad␛.jsonl:1:11") && !failed.errors.contains("\u{1B}"), "\(failed.errors)")
+}
+
 @Test func `rows of tokens need no tokenizer`() throws {
   let sandbox = try Sandbox()
   try TinyModel.write(in: sandbox)
