@@ -60,8 +60,7 @@ package final class LinearUpdate: Sendable {
         MatMul.multiply(dU, factors.first, into: Matrix(dKept, rows: rows.tokens, columns: weight.columns))
         dropout.backward(dKept, into: dX, rows: rows, module: index)
       } else {
-        weight.backward(
-          dY, and: Weight.LowRank(dU, times: factors.first), into: dX, adding: adding, tokens: rows.tokens)
+        weight.backward(dY, and: LowRank(dU, times: factors.first), into: dX, adding: adding, tokens: rows.tokens)
       }
     }
   }
@@ -138,7 +137,7 @@ struct TwoFactors: Sendable {
   /// `y = x · Wᵀ + kept · ΔWᵀ`
   func forward(_ kept: Tensor, beside x: Tensor, through weight: Weight, into y: Tensor, tokens T: Int) {
     let u = inner(Matrix(kept, rows: T, columns: first.columns))
-    weight.forward(x, and: Weight.LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
+    weight.forward(x, and: LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
   }
 
   /// Adds to the factors' gradients.

@@ -87,7 +87,10 @@ INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride,
     for (; i + 8 <= m; i += 8) pack_eight(width, depth, stride, from + i * stride, packed + i);
     for (; i + 4 <= m; i += 4) pack_four(width, depth, stride, from + i * stride, packed + i);
     // The last rows of a whole panel go with some that have been packed already.
-    if (i < m && m == width) pack_four(width, depth, stride, from + (m - 4) * stride, packed + m - 4), i = m;
+    if (i < m && m == width) {
+      pack_four(width, depth, stride, from + (m - 4) * stride, packed + m - 4);
+      i = m;
+    }
     for (; i < width; i++)
       for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;
   }

@@ -75,9 +75,10 @@ final class ByteStream {
       guard let base = bytes.baseAddress else { return nil }
       var place = first
       while place + delimiter.count <= bytes.count {
-        let hit = unsafe memchr(base + place, Int32(delimiter[0]), bytes.count - place)
-        guard let hit = unsafe hit else { return nil }
-        place = unsafe UnsafeRawPointer(hit) - base
+        guard let hit = unsafe UnsafeRawBufferPointer(rebasing: bytes[place...]).offset(of: delimiter[0]) else {
+          return nil
+        }
+        place += hit
         if place + delimiter.count <= bytes.count,
           unsafe memcmp(base + place, delimiter, delimiter.count) == 0
         {
@@ -87,5 +88,13 @@ final class ByteStream {
       }
       return nil
     }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Where a byte first stands.
+  func offset(of byte: UInt8) -> Int? {
+    guard let start = baseAddress, let hit = unsafe memchr(start, Int32(byte), count) else { return nil }
+    return unsafe UnsafeRawPointer(hit) - start
   }
 }

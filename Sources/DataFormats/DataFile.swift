@@ -80,9 +80,7 @@ private struct MemberVisit {
         path: entry.name ?? DataPaths.uncompressed(path), depth: depth + 1, body)
     }
     guard found > 0 else {
-      throw Failure(
-        .badData, "\(name): it holds no file with data",
-        hint: "hidden files, and those that only say something about the data, do not count")
+      throw Failure(.badData, "\(name): it holds no file with data", hint: DataPaths.whatCounts)
     }
   }
 

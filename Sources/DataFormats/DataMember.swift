@@ -1,5 +1,4 @@
 package import Failures
-import Glibc
 import JSON
 
 /// Rows that belong together: a plain file, what a compressed one expands to, or a file in an archive.
@@ -101,11 +100,7 @@ package struct DataMember {
 
   /// - Parameter line: on which the text begins.
   private func checkText(_ text: ArraySlice<UInt8>, from line: Int) throws(Failure) {
-    let before = unsafe text.withUnsafeBytes { bytes -> Int? in
-      guard let start = bytes.baseAddress, let zero = unsafe memchr(start, 0, bytes.count) else { return nil }
-      return unsafe UnsafeRawPointer(zero) - start
-    }
-    guard let before else { return }
+    guard let before = unsafe text.withUnsafeBytes({ unsafe $0.offset(of: 0) }) else { return }
     throw Failure(
       .badData, "\(name):\(line + Self.lineBreaks(in: text.prefix(before))): a zero byte, which no text has",
       hint: "the file may be damaged, or of a kind that is not read")
@@ -114,9 +109,9 @@ package struct DataMember {
   private static func lineBreaks(in bytes: ArraySlice<UInt8>) -> Int {
     unsafe bytes.withUnsafeBytes { bytes in
       var (count, rest) = unsafe (0, UnsafeRawBufferPointer(rebasing: bytes[...]))
-      while let start = rest.baseAddress, let hit = unsafe memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+      while let hit = unsafe rest.offset(of: UInt8(ascii: "\n")) {
         count += 1
-        unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(UnsafeRawPointer(hit) - start + 1))
+        unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(hit + 1))
       }
       return count
     }

@@ -24,8 +24,7 @@ package enum DataPaths {
     let files = try Files.tree(directory, followingLinks: true).filter(isData)
     guard !files.isEmpty else {
       throw Failure(
-        .missingInput, "the directory '\(directory)' holds no file with data",
-        hint: "hidden files, and those that only say something about the data, do not count")
+        .missingInput, "the directory '\(directory)' holds no file with data", hint: whatCounts)
     }
     return files.map { directory.hasSuffix("/") ? directory + $0 : directory + "/" + $0 }
   }
@@ -53,6 +52,9 @@ package enum DataPaths {
       && !["readme", "license", "licence", "dataset_infos.json"].contains(where: last.hasPrefix)
       && !last.hasSuffix(".md")
   }
+
+  /// What `isData` says, as a hint.
+  static let whatCounts = "hidden files, and those that only say something about the data, do not count"
 
   /// A path without the endings that name a compression.
   static func uncompressed(_ path: String) -> String {

@@ -183,11 +183,11 @@ struct RowEncoder: Sendable {
     let own = encoding.ids.starts(with: prefix) ? prefix.count : 0
     let ids = encoding.ids[own...]
     // Tokens stand in the order of the text.
-    let answer = boundary > 0 ? encoding.spans.firstIndex { $0.lowerBound >= boundary } ?? ids.endIndex : own
-    let prompt = own..<max(own, answer)
-    tokens.append(ids[prompt], isSupervised: false)
-    tokens.append(ids[prompt.upperBound...], isSupervised: true)
-    let straddles = answer > 0 && boundary > 0 && encoding.spans[answer - 1].upperBound > boundary
+    let answer = boundary > 0 ? encoding.spans.firstIndex { $0.lowerBound >= boundary } ?? ids.endIndex : 0
+    let firstTarget = max(own, answer)
+    tokens.append(ids[..<firstTarget], isSupervised: false)
+    tokens.append(ids[firstTarget...], isSupervised: true)
+    let straddles = answer > 0 && encoding.spans[answer - 1].upperBound > boundary
     if let eosID, last != eosID || ids.isEmpty { tokens.append(eosID, isSupervised: true) }
     return Shape(prefixCount: prefix.count, straddles: straddles)
   }

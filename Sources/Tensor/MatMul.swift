@@ -46,39 +46,12 @@ package enum MatMul {
     unsafe multiply(product) { columns, depth, panels in unsafe product.pack(b.memory, columns, depth, into: panels) }
   }
 
-  /// `alpha · left · right`, of little inner dimension, to be added to a product as it is made.
-  struct Addend: Sendable {
-    let product: PanelProduct
-    let right: MatrixMemory
-
-    /// - Parameters:
-    ///   - left: (M, r)
-    ///   - right: (r, N)
-    ///   - result: (M, N)
-    init(_ left: Matrix, _ right: Matrix, alpha: Float, to result: MatrixMemory) {
-      precondition(left.columns == right.rows)
-      product = PanelProduct(
-        rows: left.rows, columns: right.columns, inner: left.columns, alpha: alpha, adding: true, left: left.memory,
-        result: result)
-      self.right = right.memory
-    }
-
-    /// Adds to some rows and columns of the result.
-    fileprivate func add(_ rows: Range<Int>, _ columns: Range<Int>, panels: UnsafeMutablePointer<Float>) {
-      for block in product.blocks(of: 0..<product.inner) {
-        unsafe product.pack(right, columns, block, into: panels)
-        unsafe product.multiply(
-          rows, columns, block, product.leftInPlace(rows, block), PanelProduct.Panels(packed: panels))
-      }
-    }
-  }
-
   /// The same with a right matrix that is packed, a few columns and a little depth at a time, by `packRight`.
   ///
   /// File and function say whose work it is, for `WorkTimes`.
-  /// - Parameter addend: to the product, when that is complete.
+  /// - Parameter lowRank: added to the product, when that is complete.
   static func multiply(
-    _ product: PanelProduct, plus addend: Addend? = nil, file: StaticString = #fileID,
+    _ product: PanelProduct, plus lowRank: LowRank? = nil, file: StaticString = #fileID,
     function: StaticString = #function,
     packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
   ) {
@@ -106,7 +79,7 @@ package enum MatMul {
             unsafe product.multiply(
               part, group, block, left ?? product.leftInPlace(part, block), PanelProduct.Panels(packed: panels))
           }
-          if depth.upperBound == product.inner { unsafe addend?.add(part, group, panels: panels) }
+          if depth.upperBound == product.inner { unsafe lowRank?.add(part, group, to: product, panels: panels) }
         }
       }
     }

@@ -92,24 +92,6 @@ package struct Weight: Sendable {
     }
   }
 
-  /// What is added to a product with a weight: `factor · left · right`.
-  package struct LowRank: Sendable {
-    let left, right: Matrix
-    let factor: Float
-
-    /// - Parameters:
-    ///   - left: (T, r)
-    ///   - right: (r, out) or (r, in)
-    package init(_ left: Matrix, times right: Matrix, factor: Float = 1) {
-      (self.left, self.right, self.factor) = (left, right, factor)
-    }
-
-    fileprivate func addend(to product: PanelProduct) -> MatMul.Addend {
-      precondition(left.rows == product.rows && right.columns == product.columns)
-      return MatMul.Addend(left, right, alpha: factor, to: product.result)
-    }
-  }
-
   /// `y = x · (W + delta)ᵀ + lowRank`
   /// - Parameters:
   ///   - x: (T, in)
@@ -122,7 +104,7 @@ package struct Weight: Sendable {
     let product = unsafe PanelProduct(
       rows: T, columns: rows, inner: columns, adding: false,
       left: MatrixMemory(x.pointer, stride: columns), result: MatrixMemory(y.pointer, stride: rows))
-    unsafe MatMul.multiply(product, plus: lowRank?.addend(to: product)) { outputs, inputs, panels in
+    unsafe MatMul.multiply(product, plus: lowRank) { outputs, inputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
         unsafe product.pack(tile, stride: stride, isTransposed: true, outputs.count, depth: inputs.count, into: panels)
       }
@@ -135,14 +117,14 @@ package struct Weight: Sendable {
   ///   - lowRank: (T, in)
   ///   - dX: (T, in)
   package func backward(
-    _ dY: Tensor, plus delta: Delta? = nil, and lowRank: LowRank? = nil, into dX: Tensor, adding: Bool = true,
+    _ dY: Tensor, plus delta: Delta? = nil, and lowRank: LowRank? = nil, into dX: Tensor, adding: Bool = false,
     tokens T: Int
   ) {
     precondition(dY.count >= T * rows && dX.count >= T * columns)
     let product = unsafe PanelProduct(
       rows: T, columns: columns, inner: rows, adding: adding,
       left: MatrixMemory(dY.pointer, stride: rows), result: MatrixMemory(dX.pointer, stride: columns))
-    unsafe MatMul.multiply(product, plus: lowRank?.addend(to: product)) { inputs, outputs, panels in
+    unsafe MatMul.multiply(product, plus: lowRank) { inputs, outputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
         unsafe product.pack(tile, stride: stride, isTransposed: false, inputs.count, depth: outputs.count, into: panels)
       }

@@ -69,12 +69,12 @@ import Testing
     let y = Tensor(70, 130), expected = Tensor(70, 130)
     w.forward(x, into: expected, tokens: 70)
     MatMul.multiply(Matrix(u), Matrix(b).transposed, into: Matrix(expected), alpha: 0.3, adding: true)
-    w.forward(x, and: Weight.LowRank(Matrix(u), times: Matrix(b).transposed, factor: 0.3), into: y, tokens: 70)
+    w.forward(x, and: LowRank(Matrix(u), times: Matrix(b).transposed, factor: 0.3), into: y, tokens: 70)
     #expect(y.array == expected.array)
     let dX = x.duplicate()
-    w.backward(y, into: x, tokens: 70)
+    w.backward(y, into: x, adding: true, tokens: 70)
     MatMul.multiply(Matrix(u), Matrix(a), into: Matrix(x), adding: true)
-    w.backward(y, and: Weight.LowRank(Matrix(u), times: Matrix(a)), into: dX, tokens: 70)
+    w.backward(y, and: LowRank(Matrix(u), times: Matrix(a)), into: dX, adding: true, tokens: 70)
     #expect(dX.array == x.array)
   }
 

@@ -52,21 +52,26 @@ enum ParquetCodec: Int {
   }
 
   private func unpacked(_ bytes: [UInt8], upTo count: Int, column: String) throws(Failure) -> [UInt8] {
+    let nextPiece = try unpacking(bytes, column)
+    var result: [UInt8] = []
+    while result.count <= count, let piece = try nextPiece() { result += piece }
+    return result
+  }
+
+  /// What gives the next piece, nil at the end.
+  private func unpacking(_ bytes: [UInt8], _ column: String) throws(Failure) -> () throws(Failure) -> [UInt8]? {
     var rest: [UInt8]? = bytes
     let pieces = { () throws(Failure) in
       defer { rest = nil }
       return rest
     }
     let limit = ExpansionLimit(fileSize: bytes.count)
-    var result: [UInt8] = []
     if self == .gzip {
       let reader = GzipReader(column, limit: limit, pieces: pieces)
-      while result.count <= count, let piece = try reader.nextPiece() { result += piece }
-    } else {
-      let reader = try ArchiveReader(column, limit: limit, pieces: pieces)
-      guard try reader.nextEntry() != nil else { return result }
-      while result.count <= count, let piece = try reader.nextPiece() { result += piece }
+      return { () throws(Failure) in try reader.nextPiece() }
     }
-    return result
+    let reader = try ArchiveReader(column, limit: limit, pieces: pieces)
+    guard try reader.nextEntry() != nil else { return { () throws(Failure) in nil } }
+    return { () throws(Failure) in try reader.nextPiece() }
   }
 }
