@@ -58,12 +58,13 @@ KERNEL void rl_masked_exp(size_t rows, size_t columns, size_t stride, float scal
   }
 }
 
-KERNEL void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale,
-                                const float *restrict probabilities, const float *restrict delta,
+KERNEL void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+                                const int32_t *last, const float *restrict probabilities, const float *restrict delta,
                                 float *restrict d_probabilities) {
-  for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++) {
-      size_t at = i * stride + j;
-      d_probabilities[at] = probabilities[at] * (d_probabilities[at] - delta[i]) * scale;
-    }
+  for (size_t i = 0; i < rows; i++) {
+    const float *p = probabilities + i * stride;
+    float *row = d_probabilities + i * stride;
+    for (size_t j = (size_t)first[i]; j < (size_t)last[i]; j++) row[j] = p[j] * (row[j] - delta[i]) * scale;
+    clear_outside(columns, (size_t)first[i], (size_t)last[i], row);
+  }
 }

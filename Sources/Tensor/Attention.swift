@@ -32,8 +32,8 @@ package struct Attention: Sendable {
     self.softCap = softCap
   }
 
-  /// Queries whose scores are formed at a time.
-  static let block = 64
+  /// Queries whose scores are formed at a time: whole tiles of every level.
+  static let block = 96
 
   /// What scores are still to be multiplied with once `cappedScores` has formed them.
   private var remainingScale: Float { softCap == nil ? scale : 1 }
@@ -64,8 +64,7 @@ package struct Attention: Sendable {
     /// In the segment's own count, from 0.
     let keys: Range<Int>
     /// For each query the columns of `keys` that it sees.
-    let first: [Int32]
-    let last: [Int32]
+    let seen: Band
   }
 
   private func blocks(of segment: Segment) -> [Block] {
@@ -78,8 +77,9 @@ package struct Attention: Sendable {
       let keys = (seen.first?.lowerBound ?? 0)..<past + end
       return Block(
         queries: segment.queries.lowerBound + start..<segment.queries.lowerBound + end, keys: keys,
-        first: seen.map { Int32($0.lowerBound - keys.lowerBound) },
-        last: seen.map { Int32($0.upperBound - keys.lowerBound) })
+        seen: Band(
+          first: seen.map { Int32($0.lowerBound - keys.lowerBound) },
+          last: seen.map { Int32($0.upperBound - keys.lowerBound) }))
     }
   }
 
@@ -98,12 +98,12 @@ package struct Attention: Sendable {
         for head in headsOf(group) {
           unsafe cappedScores(block, segment, q: q, head: head, into: scores)
           unsafe rl_masked_softmax(
-            block.queries.count, block.keys.count, block.keys.count, remainingScale, block.first, block.last, scores,
-            lse.pointer + head * T + block.queries.lowerBound)
-          unsafe MatMul.gemm(
-            rows: block.queries.count, columns: headDimension, inner: block.keys.count,
+            block.queries.count, block.keys.count, block.keys.count, remainingScale, block.seen.first, block.seen.last,
+            scores, lse.pointer + head * T + block.queries.lowerBound)
+          unsafe MatMul.multiply(
             MatrixMemory(scores, stride: block.keys.count), keyMemory(segment.values, segment, block, group),
-            into: queryMemory(out, block, head))
+            into: queryMemory(out, block, head), rows: block.queries.count, columns: headDimension,
+            inner: block.keys.count, support: block.seen.columns)
         }
       }
     }
@@ -181,23 +181,28 @@ package struct Attention: Sendable {
     unsafe cappedScores(block, segment, q: q, head: head, into: scores)
     if softCap != nil { unsafe capped.update(from: scores, count: rows * columns) }
     unsafe rl_masked_exp(
-      rows, columns, columns, remainingScale, block.first, block.last, lse.pointer + head * T + block.queries.lowerBound,
-      scores)
+      rows, columns, columns, remainingScale, block.seen.first, block.seen.last,
+      lse.pointer + head * T + block.queries.lowerBound, scores)
     let probabilities = unsafe MatrixMemory(scores, stride: columns), dS = unsafe MatrixMemory(dScores, stride: columns)
-    MatMul.gemm(  // dV += Pᵀ dO
-      rows: columns, columns: d, inner: rows, probabilities.transposed, dOut,
-      into: gradientMemory(dV, segment, block, head), adding: true)
-    MatMul.gemm(  // dP = dO Vᵀ
-      rows: rows, columns: columns, inner: d, dOut, keyMemory(segment.values, segment, block, group).transposed,
-      into: dS)
-    unsafe rl_softmax_backward(rows, columns, columns, remainingScale, scores, delta, dScores)
-    if let softCap { unsafe rl_soft_cap_backward(rows * columns, scale, softCap.cap, capped, dScores) }
-    MatMul.gemm(  // dQ = dS K
-      rows: rows, columns: d, inner: columns, dS, keyMemory(segment.keys, segment, block, group),
-      into: queryMemory(dQ, block, head))
-    MatMul.gemm(  // dK += dSᵀ Q
-      rows: columns, columns: d, inner: rows, dS.transposed, queryMemory(q, block, head),
-      into: gradientMemory(dK, segment, block, head), adding: true)
+    MatMul.multiply(  // dV += Pᵀ dO
+      probabilities.transposed, dOut, into: gradientMemory(dV, segment, block, head), rows: columns, columns: d,
+      inner: rows, adding: true, support: block.seen.rows)
+    MatMul.multiply(  // dP = dO Vᵀ
+      dOut, keyMemory(segment.values, segment, block, group).transposed, into: dS, inside: block.seen,
+      columns: columns, inner: d)
+    unsafe rl_softmax_backward(
+      rows, columns, columns, remainingScale, block.seen.first, block.seen.last, scores, delta, dScores)
+    if let softCap {
+      forEachSeen(block) { start, count in
+        unsafe rl_soft_cap_backward(count, scale, softCap.cap, capped + start, dScores + start)
+      }
+    }
+    MatMul.multiply(  // dQ = dS K
+      dS, keyMemory(segment.keys, segment, block, group), into: queryMemory(dQ, block, head), rows: rows, columns: d,
+      inner: columns, support: block.seen.columns)
+    MatMul.multiply(  // dK += dSᵀ Q
+      dS.transposed, queryMemory(q, block, head), into: gradientMemory(dK, segment, block, head), rows: columns,
+      columns: d, inner: rows, adding: true, support: block.seen.rows)
   }
 
   /// The query heads that share one key/value head.
@@ -206,15 +211,25 @@ package struct Attention: Sendable {
     return group * share..<(group + 1) * share
   }
 
-  /// `scores = Q Kᵀ`, (queries, keys): unscaled, or, with a cap, scaled and capped.
+  /// `scores = Q Kᵀ`, (queries, keys), where keys are seen: unscaled, or, with a cap, scaled and capped.
   private func cappedScores(
     _ block: Block, _ segment: Segment, q: Tensor, head: Int, into scores: UnsafeMutablePointer<Float>
   ) {
-    unsafe MatMul.gemm(
-      rows: block.queries.count, columns: block.keys.count, inner: headDimension, queryMemory(q, block, head),
-      keyMemory(segment.keys, segment, block, head / (heads / keyValueHeads)).transposed,
-      into: MatrixMemory(scores, stride: block.keys.count))
-    if let softCap { unsafe rl_soft_cap(block.queries.count * block.keys.count, scale, softCap.cap, scores) }
+    unsafe MatMul.multiply(
+      queryMemory(q, block, head), keyMemory(segment.keys, segment, block, head / (heads / keyValueHeads)).transposed,
+      into: MatrixMemory(scores, stride: block.keys.count), inside: block.seen, columns: block.keys.count,
+      inner: headDimension)
+    if let softCap {
+      forEachSeen(block) { start, count in unsafe rl_soft_cap(count, scale, softCap.cap, scores + start) }
+    }
+  }
+
+  /// Calls `body` with where each query's scores start that count, and how many they are.
+  private func forEachSeen(_ block: Block, _ body: (_ start: Int, _ count: Int) -> Void) {
+    for row in 0..<block.queries.count {
+      let seen = block.seen.columns(in: row..<row + 1)
+      body(row * block.keys.count + seen.lowerBound, seen.count)
+    }
   }
 
   /// One head of a block's queries, (queries, d).

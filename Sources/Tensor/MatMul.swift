@@ -84,36 +84,4 @@ package enum MatMul {
       }
     }
   }
-
-  /// A small product in the calling thread; what lies side by side is read where it lies.
-  static func gemm(
-    rows: Int, columns: Int, inner: Int, _ a: MatrixMemory, _ b: MatrixMemory, into c: MatrixMemory,
-    adding: Bool = false
-  ) {
-    let product = PanelProduct(
-      rows: rows, columns: columns, inner: inner, alpha: 1, adding: adding, left: a, result: c)
-    product.clearWithoutInner()
-    product.forEachChunk { rows, depth in
-      let inPlace = a.isTransposed || product.readsLeftInPlace
-      let left = inPlace ? 0 : product.packedCount(rows: rows.count) * depth.count
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: left + Self.depth * Self.columns) { scratch in
-        guard let packed = scratch.baseAddress else { return }
-        let panels = unsafe packed + left
-        if !inPlace { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
-        for first in stride(from: 0, to: columns, by: Self.columns) {
-          let group = first..<min(first + Self.columns, columns)
-          for block in product.blocks(of: depth) {
-            let right = product.inPlace(b, group, block)
-            if right == nil { unsafe product.pack(b, group, block, into: panels) }
-            unsafe product.multiply(
-              rows, group, block,
-              inPlace
-                ? product.leftInPlace(rows, block)
-                : product.packedLeft(from: 0, of: rows, block, in: depth, packed),
-              right ?? PanelProduct.Panels(packed: panels))
-          }
-        }
-      }
-    }
-  }
 }

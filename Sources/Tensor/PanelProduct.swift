@@ -66,6 +66,9 @@ struct PanelProduct: Sendable {
     init(inPlace start: UnsafePointer<Float>, stride: Int, areRows: Bool = false) {
       unsafe (self.start, self.stride, self.areRows) = (start, stride, areRows)
     }
+
+    /// Columns that are not packed, from some depth on.
+    func from(_ depth: Int) -> Panels { unsafe Panels(inPlace: start + depth * stride, stride: stride) }
   }
 
   /// Packs some rows of a chunk, block after block.
@@ -125,10 +128,13 @@ struct PanelProduct: Sendable {
   }
 
   /// Multiplies some rows and columns of a block.
-  func multiply(_ rows: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, _ left: Panels, _ right: Panels) {
+  /// - Parameter isFirst: whether it begins these elements of the product; nil: when it begins the inner dimension.
+  func multiply(
+    _ rows: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, _ left: Panels, _ right: Panels, isFirst: Bool? = nil
+  ) {
     unsafe rl_matmul_block(
       level, rows.count, columns.count, block.count, alpha, left.start, left.stride,
       left.areRows ? 1 : 0, right.start, right.stride,
-      adding || block.lowerBound > 0 ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
+      adding || !(isFirst ?? (block.lowerBound == 0)) ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
   }
 }

@@ -19,8 +19,8 @@ package struct Evaluation: Sendable {
   /// The share of supervised tokens that have the largest logit.
   package let tokenAccuracy: Double
 
-  /// Tokens of rows that go through the model together; what a row scores does not depend on it beyond rounding.
-  static let tokensPerPass = 2048
+  /// The most tokens of a micro-batch of more than one row; what a row scores does not depend on it beyond rounding.
+  static let microBatchTokens = 2048
 
   /// e to the loss.
   package var perplexity: Double { exp(loss) }
@@ -33,34 +33,19 @@ package struct Evaluation: Sendable {
     var nll = 0.0
     var hits = 0
     var tokens = 0
-    for pass in Self.passes(over: rows) {
-      let batch = MicroBatch(rows: pass.map { (rows[$0].ids, rows[$0].supervised) })
+    let lengths = (0..<rows.count).map(rows.length(ofRow:))
+    for range in MicroBatch.ranges(lengths: lengths, tokens: Self.microBatchTokens) {
+      let batch = MicroBatch(rows: range.map { (rows[$0].ids, rows[$0].supervised) })
       let result = model.loss(batch, adapter: adapter)
       nll += result.nll.reduce(0) { $0 + Double($1) }
       hits += result.correct.count { $0 }
       tokens += result.nll.count
-      try progress(pass.upperBound)
+      try progress(range.upperBound)
     }
     self.rows = rows.count
     self.tokens = tokens
     loss = nll / Double(max(1, tokens))
     tokenAccuracy = Double(hits) / Double(max(1, tokens))
-  }
-
-  /// Consecutive rows of together at most `tokensPerPass` tokens, or single longer ones.
-  private static func passes(over rows: TokenRows) -> [Range<Int>] {
-    var passes: [Range<Int>] = []
-    var start = 0, tokens = 0
-    for row in 0..<rows.count {
-      let length = rows.length(ofRow: row)
-      if row > start, tokens + length > tokensPerPass {
-        passes.append(start..<row)
-        (start, tokens) = (row, 0)
-      }
-      tokens += length
-    }
-    if start < rows.count { passes.append(start..<rows.count) }
-    return passes
   }
 }
 

@@ -35,7 +35,7 @@ package struct MemoryPlan: Sendable {
     threads: Int, limit: Int? = nil
   ) throws(Failure) {
     let tokens = RowSchedule(rows: rows.count, recipe: recipe).mostTokens(
-      inSteps: steps, batchSize: recipe.batchSize, length: rows.length(ofRow:))
+      inSteps: steps, microBatchTokens: Trainer.microBatchTokens, length: rows.length(ofRow:))
     let need = StepMemory(
       model: model, adapter: adapter, tokens: tokens, stepTokens: recipe.tokensPerStep(rows: rows), threads: threads)
     let fitting = (0...need.savedLayers).first { recomputed in

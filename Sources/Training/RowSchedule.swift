@@ -1,4 +1,5 @@
 import Tensor
+import Transformer
 
 /// Which rows each optimiser step sees: a pure function of the step, so that nothing needs to be remembered.
 ///
@@ -34,16 +35,18 @@ package struct RowSchedule: Sendable {
   }
 
   /// The most tokens that go through the model together in these steps.
-  /// - Parameter length: of a row, by its number.
-  func mostTokens(inSteps steps: Range<Int>, batchSize: Int, length: (Int) -> Int) -> Int {
+  /// - Parameters:
+  ///   - microBatchTokens: the most that a micro-batch of several rows has.
+  ///   - length: of a row, by its number.
+  func mostTokens(inSteps steps: Range<Int>, microBatchTokens: Int, length: (Int) -> Int) -> Int {
     guard !steps.isEmpty else { return 0 }
     var most = 0
     for epoch in steps.lowerBound / stepsPerEpoch...(steps.upperBound - 1) / stepsPerEpoch {
       let order = shuffle ? order(ofEpoch: epoch) : Array(0..<rows)
       for step in 0..<stepsPerEpoch where steps.contains(epoch * stepsPerEpoch + step) {
-        let end = min((step + 1) * window, rows)
-        for start in stride(from: step * window, to: end, by: batchSize) {
-          most = max(most, order[start..<min(start + batchSize, end)].reduce(0) { $0 + length($1) })
+        let lengths = order[step * window..<min((step + 1) * window, rows)].map(length)
+        for range in MicroBatch.ranges(lengths: lengths, tokens: microBatchTokens) {
+          most = max(most, lengths[range].reduce(0, +))
         }
       }
     }

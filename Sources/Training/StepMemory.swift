@@ -58,8 +58,7 @@ struct StepMemory {
       .usage,
       "a step with micro-batches of up to \(tokens) tokens needs at least \(megabytes(least)) of memory, "
         + "\(megabytes(mapped)) of them for the weights, and --memory allows \(megabytes(limit))",
-      hint: "try a smaller --batch-size (with more --gradient-accumulation-steps), shorter rows, fewer adapted layers "
-        + "or a quantized base")
+      hint: "try shorter rows, fewer adapted layers or a quantized base")
   }
 
   // MARK: - By formula

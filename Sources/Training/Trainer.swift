@@ -28,6 +28,10 @@ package final class Trainer {
   /// The gradient of the last step before clipping, laid out as the adapter's parameters are.
   package private(set) var lastGradient: Tensor?
 
+  /// The most tokens of a micro-batch of more than one row, however many rows a batch has: enough for products at their full
+  /// rate, and few enough for their activations to be held. What a row sees and how much it counts do not depend on it.
+  static let microBatchTokens = 512
+
   /// Layers, from the lowest adapted one up, whose activations are formed again in the backward pass.
   private let recomputedLayers: Int
 
@@ -48,9 +52,9 @@ package final class Trainer {
   /// - Throws: `Failure.badData` when the loss is not finite; the state stays as it was.
   package func step() throws(Failure) -> StepMetrics {
     let window = schedule.rows(ofStep: state.step).enumerated().map { (key: UInt32($0), row: rows[$1]) }
-    let batches = stride(from: 0, to: window.count, by: recipe.batchSize).map { start in
-      let part = window[start..<min(start + recipe.batchSize, window.count)]
-      return MicroBatch(rows: part.map { ($0.row.ids, $0.row.supervised) }, keys: part.map(\.key))
+    let ranges = MicroBatch.ranges(lengths: window.map(\.row.ids.count), tokens: Self.microBatchTokens)
+    let batches = ranges.map { range in
+      MicroBatch(rows: window[range].map { ($0.row.ids, $0.row.supervised) }, keys: window[range].map(\.key))
     }
     let targets = batches.reduce(0) { $0 + $1.targets.count }
     var total = 0.0

@@ -12,9 +12,9 @@ package struct TrainingRecipe: Sendable, Equatable {
   package var optimizer: AdamW
   /// The gradient's norm is cut to this; 0: never.
   package var maxGradientNorm: Double
-  /// Rows a micro-batch.
+  /// Rows a batch.
   package var batchSize: Int
-  /// Micro-batches an optimiser step.
+  /// Batches an optimiser step; only the rows of all of them together count.
   package var gradientAccumulationSteps: Int
   /// Of the row order and of dropout.
   package var seed: Int

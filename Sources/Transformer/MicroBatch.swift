@@ -1,6 +1,7 @@
 package import Tensor
 
-/// Some rows of a dataset, one after another without padding, and what the model is to predict in them.
+/// Some rows of a dataset that go through the model together, one after another without padding, and what it is to
+/// predict in them.
 package struct MicroBatch: Sendable {
   /// Token ids, (T).
   package let tokens: [Int32]
@@ -35,5 +36,21 @@ package struct MicroBatch: Sendable {
     self.predictors = predictors
     self.targets = targets
     self.targetsPerRow = targetsPerRow
+  }
+
+  /// Groups rows into micro-batches: consecutive rows of together at most `tokens` tokens, or single longer ones.
+  /// - Parameter lengths: of the rows, in tokens.
+  package static func ranges(lengths: [Int], tokens most: Int) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    var start = 0, tokens = 0
+    for (row, length) in lengths.enumerated() {
+      if row > start, tokens + length > most {
+        ranges.append(start..<row)
+        (start, tokens) = (row, 0)
+      }
+      tokens += length
+    }
+    if start < lengths.count { ranges.append(start..<lengths.count) }
+    return ranges
   }
 }

@@ -26,8 +26,8 @@ struct StepBenchmark: ParsableCommand {
   @Option(help: "Modules to train in full too, with commas between them.") var modulesToSave = ""
   @Option(help: "Tokens a row.") var cutoffLen = 512
   @Option(help: "A file with one row length a line, to measure rows of real data.") var lengths: String?
-  @Option(help: "Rows a micro-batch.") var batchSize = 1
-  @Option(help: "Micro-batches a step.") var gradientAccumulationSteps = 1
+  @Option(help: "Rows a batch.") var batchSize = 1
+  @Option(help: "Batches a step.") var gradientAccumulationSteps = 1
   @Option(help: "The weights' type: F32, F16 or BF16.") var dtype = "F32"
   @Option(help: "Quantize the linear layers to nf4, fp4 or int8 first.") var quantize: String?
   @Option(help: "The most memory to use, mapped weights included: 4GB, 800MB.") var memory: String?

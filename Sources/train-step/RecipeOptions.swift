@@ -23,7 +23,7 @@ struct RecipeOptions: ParsableArguments {
   var warmupRatio: Double = 0
   @Option(help: "Steps of the decay of warmup_stable_decay; without it, a tenth of the horizon.")
   var decaySteps: Int?
-  @Option(help: "Rows that go through the model together.")
+  @Option(help: "Rows of a batch. What a step computes and holds in memory does not depend on how its rows are batched.")
   var batchSize = 4
   @Option(help: "Batches whose gradients make one optimiser step.")
   var gradientAccumulationSteps = 4

@@ -48,21 +48,6 @@ import Testing
     }
   }
 
-  /// Operands are read where they lie or packed, as their layout and the number of columns have it; 110 are no whole vectors.
-  @Test(arguments: [30, 64, 110, 112]) func smallProductsAgreeWithLargeOnes(columns N: Int) {
-    let a = random(70, 520, seed: 6), b = random(520, N, seed: 7), large = Tensor(70, N)
-    let aT = transpose(a), bT = transpose(b)
-    MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(large))
-    for left in [Matrix(a), Matrix(aT).transposed] {
-      for right in [Matrix(b), Matrix(bT).transposed] {
-        let small = random(70, N, seed: 8)
-        unsafe MatMul.gemm(
-          rows: 70, columns: N, inner: 520, left.memory, right.memory, into: MatrixMemory(small.pointer, stride: N))
-        #expect(small.array == large.array)
-      }
-    }
-  }
-
   @Test func aLowRankTermGivesTheBitsOfAProductOfItsOwn() {
     let x = random(70, 520, seed: 9), u = random(70, 12, seed: 10), b = random(130, 12, seed: 11)
     let a = random(12, 520, seed: 12), w = Weight(stored(random(130, 520, seed: 13), as: .bf16))

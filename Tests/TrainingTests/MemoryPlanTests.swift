@@ -75,9 +75,9 @@ private func bytes(_ name: String, of plan: MemoryPlan) -> Int { plan.parts.firs
     for steps in [0..<1, 1..<2, 0..<9, 3..<4] {
       let expected = steps.flatMap { step in
         let window = schedule.rows(ofStep: step).map { lengths[$0] }
-        return stride(from: 0, to: window.count, by: 2).map { window[$0..<min($0 + 2, window.count)].reduce(0, +) }
+        return MicroBatch.ranges(lengths: window, tokens: 8).map { window[$0].reduce(0, +) }
       }.max()
-      #expect(schedule.mostTokens(inSteps: steps, batchSize: 2) { lengths[$0] } == expected)
+      #expect(schedule.mostTokens(inSteps: steps, microBatchTokens: 8) { lengths[$0] } == expected)
     }
   }
 }

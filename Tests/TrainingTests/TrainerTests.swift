@@ -56,12 +56,12 @@ import Transformer
   @Test func theLossOfAStepIsThatOfItsRowsWhateverTheBatches() throws {
     let golden = PEFTCase("randlora-accumulate")
     var recipe = try golden.recipe()
-    let three = try golden.trainer(recipe: recipe).step()
+    let three = try golden.trainer(recipe: recipe), first = try three.step()
     (recipe.batchSize, recipe.gradientAccumulationSteps) = (6, 1)
-    let one = try golden.trainer(recipe: recipe).step()
-    #expect(abs(three.loss - one.loss) < 1e-6)
-    #expect(abs(three.gradientNorm - one.gradientNorm) < 1e-4 * one.gradientNorm)
-    #expect(three.supervisedTokens == one.supervisedTokens)
+    let one = try golden.trainer(recipe: recipe), second = try one.step()
+    #expect(first.loss == second.loss && first.gradientNorm == second.gradientNorm)
+    #expect(first.supervisedTokens == second.supervisedTokens)
+    #expect(three.state.adapter.parameters.array == one.state.adapter.parameters.array)
   }
 
   @Test func divergenceIsAnErrorThatSaysWhatToDo() throws {

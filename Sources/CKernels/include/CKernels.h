@@ -82,9 +82,9 @@ void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float scale, 
 // probabilities again from raw products and lse, as the backward pass needs them.
 void rl_masked_exp(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
                    const int32_t *last, const float *lse, float *scores);
-// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities.
-void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const float *probabilities,
-                         const float *delta, float *d_probabilities);
+// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities; zeros outside first[i] ... last[i].
+void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+                         const int32_t *last, const float *probabilities, const float *delta, float *d_probabilities);
 
 // loss.c: per row, nll = logsumexp(logits) - logits[target]; logits become d_loss/d_logits * weight.
 // correct[i] is 1 when the target has the largest logit (the first of equals).
