@@ -24,7 +24,7 @@ struct FinetuneCommand: AsyncParsableCommand {
   var dataPath: String
   @Option(help: "Where the adapter goes.", completion: .directory)
   var outputDir: String
-  @Option(help: "Rows that go through the model together; 16 make one step. Without it, 4.")
+  @Option(help: "Rows of a batch; as many batches as have 16 rows together make one step. Without it, 4.")
   var batchSize: Int?
   @Option(help: "Passes over the training rows.")
   var numEpochs: Double = 1

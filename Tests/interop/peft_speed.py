@@ -3,11 +3,11 @@
 
 A developer's check: `pip install torch transformers peft`, and `swift build -c release --product benchmark`.
 
-    Tests/interop/peft_speed.py [--shape smollm2-135m] [--rounds 3] [--case NAME …] [--lengths FILE] [--json FILE]
+    Tests/interop/peft_speed.py [--shape smollm2-135m] [--rounds 3] [--case NAME …] [--lengths FILE] [--accumulate N] [--json FILE]
 
 Both sides train random weights of the same shapes on rows of random tokens, all of them targets, with the same number of
 threads. With --lengths (one row length a line), PEFT's rows are padded to --cutoff-len, as the reference example pads
-them, while ours are not; tokens a second count real tokens on both sides. Memory is PyTorch's resident peak against our
+them, while ours are not; tokens a second count real tokens on both sides. The example accumulates 16 rows (--accumulate). Memory is PyTorch's resident peak against our
 private peak (what no file backs) and resident peak.
 """
 import argparse
@@ -52,6 +52,7 @@ def parse():
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--cutoff-len", type=int, default=512)
     parser.add_argument("--lengths")
+    parser.add_argument("--accumulate", type=int, help="rows a step, in place of the case's own")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", help="write every measurement here")
     parser.add_argument("--peft", help=argparse.SUPPRESS)  # one case, in a process of its own
@@ -62,7 +63,8 @@ def ours(options, case):
     command = [options.benchmark, "step", "--shape", options.shape, "--rank", str(options.rank), "--steps",
                str(case.get("steps", options.steps)), "--cutoff-len", str(options.cutoff_len), "--threads",
                str(options.threads), "--target-modules", case.get("targets", "k_proj,v_proj"), "--dropout",
-               str(case.get("dropout", 0.0)), "--gradient-accumulation-steps", str(case.get("accumulate", 1))]
+               str(case.get("dropout", 0.0)), "--gradient-accumulation-steps",
+               str(options.accumulate or case.get("accumulate", 1))]
     command += ["--use-lora"] * case.get("use_lora", False) + ["--very-sparse"] * case.get("very_sparse", False)
     command += ["--lengths", options.lengths] if options.lengths else []
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
@@ -73,6 +75,7 @@ def peft(options, name):
     command = [sys.executable, __file__, "--peft", name, "--shape", options.shape, "--rank", str(options.rank),
                "--steps", str(options.steps), "--cutoff-len", str(options.cutoff_len), "--threads", str(options.threads)]
     command += ["--lengths", options.lengths] if options.lengths else []
+    command += ["--accumulate", str(options.accumulate)] if options.accumulate else []
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
 
 
@@ -99,7 +102,7 @@ def run_peft(options):
     model.train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     lengths = [int(line) for line in open(options.lengths)] if options.lengths else [options.cutoff_len]
-    accumulate, steps, row = case.get("accumulate", 1), case.get("steps", options.steps), 0
+    accumulate, steps, row = options.accumulate or case.get("accumulate", 1), case.get("steps", options.steps), 0
     seconds, tokens = [], 0
     for step in range(steps + 1):
         start = time.perf_counter()
