@@ -39,8 +39,22 @@ package final class ArtifactWriter {
     guard !["", "/", ".", ".."].contains(Files.name(of: output)), output != "/" else {
       throw Failure(.usage, "'\(output)' cannot be an output directory", hint: "give it a name: --output DIR")
     }
+    try refuseInsideArtifact(output)
     try Publication.refuseForeign(output)
     return output
+  }
+
+  /// An artifact holds what its manifest lists, and no other artifact.
+  private static func refuseInsideArtifact(_ output: String) throws(Failure) {
+    var directory = Files.parent(of: try Files.absolute(output))
+    while directory != "/", Files.name(of: directory) != ".." {  // what lies before it is not around it
+      if let outer = try? Artifact(directory) {
+        throw Failure(
+          .usage, "'\(output)' would lie inside of \(outer.kind.words), '\(directory)'",
+          hint: "artifacts stay as they are; choose an --output beside it")
+      }
+      directory = Files.parent(of: directory)
+    }
   }
 
   /// The private directory.

@@ -250,3 +250,14 @@ import Testing
   #expect(failure { try writer.reference(file: "x", at: scratch("none")) }?.kind == .missingInput)
   #expect(failure { try writer.reference(file: "../x", at: weights) }?.kind == .badData)
 }
+
+@Test func `an artifact takes no other one in`() throws {
+  let scratch = try Scratch()
+  _ = try scratch.checkpoint("out")
+  let error = failure { _ = try scratch.writer("out/deep/er") }
+  #expect(error?.kind == .usage)
+  #expect(error?.message == "'\(scratch("out/deep/er"))' would lie inside of a checkpoint, '\(scratch("out"))'")
+  #expect(try scratch.names(in: "out") == ["artifact.json", "run.json", "state"])
+  _ = try scratch.checkpoint("out/../beside")
+  #expect(try scratch.names() == ["beside", "out"])
+}

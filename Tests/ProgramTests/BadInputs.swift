@@ -113,6 +113,9 @@ extension BadInput {
     BadInput("id that is a path", "import-base", fromModel + " --base-model-id /root/x", 64, "'/root/x' is no id of a model"),
     BadInput("output in a file", "import-base", "--base-model model -o model/config.json/out", 74, "a file of that name exists"),
     BadInput("output is no artifact", "import-base", "--base-model model -o model", 73, "model exists and is not an artifact"),
+    BadInput(
+      "output in an artifact", "import-base", "--base-model model -o base/inner/out", 64,
+      "'base/inner/out' would lie inside of a base, '", in: .base),
     BadInput("output is the root", "import-base", "--base-model model -o /", 64, "'/' cannot be an output directory"),
   ]
 }
