@@ -23,6 +23,7 @@ extension Artifact {
     try Publication.refuseForeign(destination)
     PrivateSibling.sweep(beside: destination)
     if let there = try? Artifact.open(destination, memo: memo), there.digest == digest { return false }
+    if form == .writable { try Self.requireUntouched(at: destination, memo: memo) }
     try Files.makeDirectories(Files.parent(of: destination))
     let sibling = try PrivateSibling.directory(beside: destination)
     defer { withExtendedLifetime(sibling) {} }
@@ -36,6 +37,32 @@ extension Artifact {
     _ = try Publication(directory: sibling.path, manifest: manifest, memo: memo)
       .place(at: destination, replacing: true)
     return true
+  }
+
+  /// Makes sure that what lies at a place where people have their hands may give way: nothing, or an artifact as it
+  /// was published, whole or not.
+  ///
+  /// - Throws: `Failure.outputExists` naming what is somebody's own: a file that was changed or added, or a directory
+  ///   that is no artifact.
+  package static func requireUntouched(
+    at directory: String, memo: DigestMemo = .standard
+  ) throws(Failure) {
+    try Publication.refuseForeign(directory)
+    guard case .file = try FileStatus(directory + "/" + Manifest.fileName) else { return }
+    let there: Artifact
+    do {
+      there = try Artifact(directory)
+    } catch {
+      throw Publication.outputExists(directory, "exists and is not a valid artifact: \(error.message)")
+    }
+    try Publication.refuseAdded(directory, besides: there.files)
+    for file in there.files {
+      let path = directory + "/" + file.path
+      guard case .file = try FileStatus(path), try memo.digest(ofFile: path) != file.sha256 else { continue }
+      throw Failure(
+        .outputExists, "\(path) was changed since it was published, and would be replaced",
+        hint: "keep a copy if you need it, and remove \(directory)")
+    }
   }
 
   private func copyFiles(to copy: String) throws(Failure) {

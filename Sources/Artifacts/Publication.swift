@@ -1,6 +1,7 @@
 import CLinux
 import Failures
 import Glibc
+import JSON
 
 /// A sealed private directory on its way to the place where readers look.
 struct Publication {
@@ -28,35 +29,24 @@ struct Publication {
   private func existing(at output: String, replacing: Bool) throws(Failure) -> Artifact? {
     if case .missing = try FileStatus(output) { return nil }
     try Self.refuseForeign(output)
-    let there: Artifact
+    var there: Artifact?
     do {
       there = try Artifact(output)
     } catch {
       if case .missing = try FileStatus(output) { return nil }
-      if replacing {
-        try replace(output)
-        return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
-      }
-      throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)")
+      if !replacing { throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)") }
     }
-    if there.digest != manifest.digest, replacing {
-      try replace(output)
-      return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
-    }
-    guard there.digest == manifest.digest else {
+    if let there, there.digest != manifest.digest, !replacing {
       throw Self.outputExists(
         output,
         "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
           + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
     }
-    do {
-      try there.verify(.memoised, memo: memo)
-      return there
-    } catch {
-      // The same manifest over damaged or lost files: put the good copy in its place.
-      try replace(output)
-      return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
-    }
+    if let there, there.digest == manifest.digest, (try? there.verify(.memoised, memo: memo)) != nil { return there }
+    // The same manifest over damaged or lost files, or an older artifact.
+    try Self.refuseAdded(output, besides: (there?.files ?? []) + manifest.files)
+    try replace(output)
+    return try Artifact.open(output, as: [manifest.kind], verify: .sizes, memo: memo)
   }
 
   /// Puts the artifact in the place of whatever artifact is at `output`, in one step where the file system can.
@@ -92,7 +82,24 @@ struct Publication {
     }
   }
 
-  private static func outputExists(_ output: String, _ what: String) -> Failure {
+  /// - Throws: `Failure.outputExists` naming a file in the directory of an artifact that is none of its own: it is
+  ///   somebody's, and must not go with the artifact.
+  static func refuseAdded(_ output: String, besides files: [ArtifactFile]) throws(Failure) {
+    let own = Set((files.map(\.path) + ArtifactFile.reservedPaths).map { ByteString($0) })
+    let hint = "move it away, then run again"
+    let there: [String]
+    do {
+      there = try Files.tree(output)
+    } catch {
+      throw Failure(.outputExists, error.message, hint: hint)
+    }
+    for path in there where !own.contains(ByteString(path)) {
+      throw Failure(
+        .outputExists, "\(output)/\(path) is no file of the artifact there, and would be lost with it", hint: hint)
+    }
+  }
+
+  static func outputExists(_ output: String, _ what: String) -> Failure {
     Failure(.outputExists, "\(output) \(what)", hint: "remove it, or give another --output")
   }
 }

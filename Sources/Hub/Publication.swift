@@ -16,11 +16,13 @@ package struct Publication: Sendable {
   ///   - record: how the copy came about.
   ///   - replacing: whether a different artifact that is there gives way.
   /// - Returns: the files that lie there now, sorted by path.
-  /// - Throws: `Failure.outputExists` when something different is there, `Failure.badData` when a file of the
-  ///   artifact is damaged, `Failure.io`.
+  /// - Throws: `Failure.outputExists` when something different is there, or what was published was changed by somebody;
+  ///   `Failure.badData` when a file of the artifact is damaged, `Failure.io`.
   package func copy(
     to directory: String, record: RunRecord, replacing: Bool
   ) throws(Failure) -> [ArtifactFile] {
+    if let there = try? Artifact.open(directory), there.digest == artifact.digest { return Self.published(there) }
+    try Artifact.requireUntouched(at: directory)
     let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
     for file in artifact.files {
       let source = try artifact.path(of: file.path)

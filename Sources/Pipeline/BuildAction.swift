@@ -19,7 +19,7 @@ extension Build {
       switch known(action) {
       case .available(let digest): return reuse(action.label, digest)
       case .lost(let digest): reasons = [.resultLost(digest)]
-      case .unpublished(let path): reasons = [.publicationLost(path)]
+      case .unpublished(let reason): reasons = [reason]
       case .unknown: reasons = given ?? index.reasons(for: action.preimage, stage: action.label.stage)
       }
     }

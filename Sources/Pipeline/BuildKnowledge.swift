@@ -7,8 +7,8 @@ extension Build {
     case available(Digest)
     /// Recorded, but the object is gone or damaged.
     case lost(Digest)
-    /// A receipt for something that is not at this path any more.
-    case unpublished(String)
+    /// A receipt for something that does not lie where it was published any more.
+    case unpublished(RerunReason)
     case unknown
   }
 
@@ -16,9 +16,10 @@ extension Build {
   func known(_ action: Action) -> Knowledge {
     let knowledge = known(action.key, action.label)
     guard action.interface.output == .receipt, case .available(let digest) = knowledge,
-      let receipt = try? store.object(digest), let path = action.missingPublication(receipt)
+      let receipt = try? store.object(digest),
+      let reason = action.lostPublication(receipt, verify: options.verification, memo: store.memo)
     else { return knowledge }
-    return .unpublished(path)
+    return .unpublished(reason)
   }
 
   /// What is known under a key. A damaged object is taken out of the way.

@@ -6,8 +6,10 @@ package enum RerunReason: Sendable, Equatable {
   case neverRun
   case forced
   case resultLost(Digest)
-  /// What was published at a path of this machine.
+  /// What was published at a path of this machine is gone.
   case publicationLost(String)
+  /// Something else lies where a file was published.
+  case publicationChanged(String)
   case revisionChanged(from: Int, to: Int)
   case programChanged(from: String, to: String)
   /// Nil where the parameter had, or has, no value.
@@ -26,6 +28,7 @@ package enum RerunReason: Sendable, Equatable {
     case .forced: "forced"
     case .resultLost(let digest): "its result \(digest.hex.prefix(12)) is gone or damaged"
     case .publicationLost(let path): "what was published is gone: \(path)"
+    case .publicationChanged(let path): "what was published was replaced or changed: \(path)"
     case .revisionChanged(let old, let new): "revision of the program changed: \(old) → \(new)"
     case .programChanged(let old, let new): "program changed: \(old) → \(new)"
     case .parameterChanged(let name, let old, let new):

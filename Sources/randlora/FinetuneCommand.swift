@@ -77,6 +77,8 @@ struct FinetuneCommand: AsyncParsableCommand {
 
   func run() async throws {
     let output = try Files.absolute(outputDir)
+    // Better now than after the training.
+    try ArtifactWriter.check(output: output)
     let stages = FinetuneStages(programs: LocalProcesses(siblings: SiblingProgram.directory))
     try await stages.check(device: device, publishing: pushToHub ? hubModelID : nil)
     let quantization = quantize ? try await stages.quantization() : []
@@ -85,10 +87,7 @@ struct FinetuneCommand: AsyncParsableCommand {
       path: Files.parent(of: output) + "/finetune.yaml",
       settings: try values(output) + quantization + parameters.values())
     let store = try StorePlace.open(StorePlace.named ?? pipeline.storePath)
-    // The receipt may be known although somebody has removed what it speaks of.
-    var forced: [String] = []
-    if case .missing = try FileStatus(output) { forced = ["adapter"] }
-    try await settings.run(pipeline.stages, of: pipeline, in: store, forced: forced)
+    try await settings.run(pipeline.stages, of: pipeline, in: store)
   }
 
   private func values(_ output: String) throws(Failure) -> [(name: String, value: String)] {

@@ -52,3 +52,41 @@ private func mode(_ path: String) throws -> Int? {
   #expect(foreign?.kind == .outputExists)
   #expect(try scratch.names() == ["mine", "one"])
 }
+
+@Test func whatSomebodyChangedOrAddedInACopyIsNotReplaced() throws {
+  let scratch = try Scratch()
+  let original = try scratch.checkpoint("one")
+  let newer = try scratch.checkpoint("three", step: 4)
+  for form in [Artifact.CopyForm.sealed, .writable] {
+    _ = try original.copy(to: scratch("copy"), as: form, memo: scratch.memo)
+    try scratch.write("mine", to: "copy/today.txt")
+    #expect(try original.copy(to: scratch("copy"), as: form, memo: scratch.memo) == false, "nothing to replace")
+    let added = failure { _ = try newer.copy(to: scratch("copy"), as: form, memo: scratch.memo) }
+    #expect(added?.kind == .outputExists)
+    #expect(
+      added?.message
+        == "\(scratch("copy/today.txt")) is no file of the artifact there, and would be lost with it")
+    #expect(try Files.contents(of: scratch("copy/today.txt")) == Array("mine".utf8))
+    try FileManager.default.removeItem(atPath: scratch("copy/today.txt"))
+    try FileManager.default.createSymbolicLink(atPath: scratch("copy/link"), withDestinationPath: scratch("one"))
+    let linked = failure { _ = try newer.copy(to: scratch("copy"), as: form, memo: scratch.memo) }
+    #expect(linked?.kind == .outputExists && linked?.message.contains("copy/link is neither") == true)
+    try FileManager.default.removeItem(atPath: scratch("copy"))
+  }
+  _ = try original.copy(to: scratch("copy"), as: .writable, memo: scratch.memo)
+  try scratch.overwrite(scratch("copy/state/adapter.bin"), with: "edited!")
+  for artifact in [original, newer] {
+    let edited = failure { _ = try artifact.copy(to: scratch("copy"), as: .writable, memo: scratch.memo) }
+    #expect(edited?.kind == .outputExists)
+    #expect(
+      edited?.message
+        == "\(scratch("copy/state/adapter.bin")) was changed since it was published, and would be replaced")
+  }
+  #expect(try Files.contents(of: scratch("copy/state/adapter.bin")) == Array("edited!".utf8))
+  try FileManager.default.removeItem(atPath: scratch("copy/state/adapter.bin"))
+  #expect(try newer.copy(to: scratch("copy"), as: .writable, memo: scratch.memo), "what is gone is made again")
+  try scratch.overwrite(scratch("copy/artifact.json"), with: "{}")
+  let foreign = failure { _ = try newer.copy(to: scratch("copy"), as: .writable, memo: scratch.memo) }
+  #expect(foreign?.kind == .outputExists)
+  #expect(foreign?.message.hasPrefix("\(scratch("copy")) exists and is not a valid artifact: ") == true)
+}

@@ -96,6 +96,12 @@ import Testing
     of: "with: {rank: \"${rank}\"}}", with: "with: {rank: \"${rank}\"}, export: out/start}")
   try await work.run(yaml, targets: ["start"])
   try work.write("out/start/content", "mine")
+  #expect(try await work.run(yaml, targets: ["start"]).exitCode == 73)
+  #expect(
+    work.failures.first?.failure.message
+      == "\(work("out/start/content")) was changed since it was published, and would be replaced")
+  #expect(try Files.contents(of: work("out/start/content")) == Array("mine".utf8))
+  try FileManager.default.removeItem(atPath: work("out/start/content"))
   try await work.run(yaml, targets: ["start"])
   #expect(try Files.contents(of: work("out/start/content")) == Array("rank 8 ".utf8))
   try await work.run(yaml, targets: ["start"], set: [("rank", "4")])

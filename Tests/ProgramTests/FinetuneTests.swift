@@ -29,6 +29,8 @@ import Testing
     let command = ["finetune", "--base_model", "model", "--data_path", "rows.jsonl", "--output_dir", "out/adapter"]
     let first = try sandbox.run("randlora", command + flags)
     #expect(first.code == 0, "\(first.errors)")
+    #expect(first.errors.contains("adapter: never run"), "\(first.errors)")
+    let manifest = try sandbox.json("out/adapter/artifact.json")
     let configuration = try sandbox.json("out/adapter/adapter_config.json")
     #expect(configuration["peft_type"] == "RANDLORA" && configuration["r"] == 2 && configuration["sparse"] == true)
     #expect(FileManager.default.fileExists(atPath: sandbox.path("out/adapter/adapter_model.safetensors")))
@@ -36,6 +38,11 @@ import Testing
     let kebab = flags.map { $0.hasPrefix("--") ? String($0.map { $0 == "_" ? "-" : $0 }) : $0 }
     let again = try sandbox.run("randlora", command + kebab + ["--json"])
     #expect(try summary(of: again)["made"] == 0, "\(again.output)")
+    let other = try sandbox.run("randlora", command + flags + ["--learning_rate", "1e-4"])
+    #expect(other.code == 0, "\(other.errors)")
+    let back = try sandbox.run("randlora", command + flags + ["--json"])
+    #expect(try summary(of: back)["made"] == 1, "the adapter comes back: \(back.output)")
+    #expect(try sandbox.json("out/adapter/artifact.json") == manifest)
     try FileManager.default.removeItem(atPath: sandbox.path("out/adapter"))
     #expect(try sandbox.run("randlora", command + flags).code == 0)
     #expect(FileManager.default.fileExists(atPath: sandbox.path("out/adapter/adapter_model.safetensors")))
@@ -65,6 +72,13 @@ import Testing
     #expect(hub.errors.contains("--push-to-hub needs --hub-model-id ORG/NAME"))
     #expect(try finetune("--cutoff_len", "many").code == 64)
     #expect(!FileManager.default.fileExists(atPath: sandbox.path("out")))
+    try FileManager.default.createDirectory(
+      atPath: sandbox.path("out/adapter"), withIntermediateDirectories: true)
+    try sandbox.write("mine", to: "out/adapter/notes")
+    let foreign = try finetune()
+    #expect(foreign.code == 73)
+    #expect(foreign.errors.contains("out/adapter exists and is not an artifact"), "\(foreign.errors)")
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("out/.randlora")))
   }
 
   private func summary(of outcome: Outcome) throws -> JSON {

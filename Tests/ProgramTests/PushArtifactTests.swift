@@ -141,3 +141,60 @@ private func sandboxWithAdapter() throws -> Sandbox {
   #expect(FileManager.default.fileExists(atPath: sandbox.path("out/packed.tar.zst")))
   #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("0 made, 3 up to date"))
 }
+
+/// A pipeline that publishes a new adapter of a rank to one directory and one archive.
+private func sandboxThatPublishes() throws -> Sandbox {
+  let sandbox = try sandboxWithBase(id: "org/tiny@v1")
+  try sandbox.write(
+    """
+    variables: {rank: 2}
+    stages:
+      base: {stage: import-base, with: {base-model: model}}
+      start: {stage: init-adapter, base: base, with: {rank: "${rank}"}}
+      copied: {stage: push-artifact, base: base, artifact: start, with: {to: "dir:out/copy", replace: true}}
+      packed: {stage: push-artifact, base: base, artifact: start, with: {to: "file:out/packed.tar.zst", replace: true}}
+
+    """, to: "pipeline.yaml")
+  try FileManager.default.createDirectory(atPath: sandbox.path("out"), withIntermediateDirectories: true)
+  return sandbox
+}
+
+@Test func `what another result has replaced is published again`() throws {
+  let sandbox = try sandboxThatPublishes()
+  let run = ["run", "pipeline.yaml", "--set"]
+  try sandbox.succeed("randlora", run + ["rank=2"])
+  let (copy, packed) = (try sandbox.json("out/copy/artifact.json"), try sandbox.read("out/packed.tar.zst"))
+  try sandbox.succeed("randlora", run + ["rank=3"])
+  #expect(try sandbox.json("out/copy/artifact.json") != copy)
+  let again = try sandbox.succeed("randlora", run + ["rank=2"])
+  #expect(again.errors.contains("2 made, 2 up to date"), "\(again.errors)")
+  #expect(again.errors.contains("what was published was replaced or changed: "), "\(again.errors)")
+  #expect(try sandbox.json("out/copy/artifact.json") == copy)
+  #expect(try sandbox.read("out/packed.tar.zst") == packed)
+  #expect(try sandbox.succeed("randlora", run + ["rank=2"]).errors.contains("0 made, 4 up to date"))
+}
+
+@Test func `what somebody changed at the destination is neither up to date nor overwritten`() throws {
+  let sandbox = try sandboxThatPublishes()
+  try sandbox.succeed("randlora", ["run", "pipeline.yaml"])
+  let whole = try sandbox.read("out/packed.tar.zst")
+  try sandbox.edit("out/packed.tar.zst") { $0 += [0] }
+  #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("1 made, 3 up to date"))
+  #expect(try sandbox.read("out/packed.tar.zst") == whole)
+  try sandbox.edit("out/copy/README.md") { $0 += Array("my words\n".utf8) }
+  let card = try sandbox.read("out/copy/README.md")
+  for settings in [[], ["--verify", "always"], ["--set", "rank=3"]] {
+    let refused = try sandbox.run("randlora", ["run", "pipeline.yaml"] + settings)
+    #expect(refused.code == 73, "\(refused.errors)")
+    #expect(refused.errors.contains("README.md was changed since it was published, and would be replaced"))
+    #expect(try sandbox.read("out/copy/README.md") == card)
+  }
+  try FileManager.default.removeItem(atPath: sandbox.path("out/copy"))
+  try sandbox.succeed("randlora", ["run", "pipeline.yaml"])
+  try sandbox.write("mine", to: "out/copy/notes.txt")
+  #expect(try sandbox.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("0 made, 4 up to date"))
+  let refused = try sandbox.run("randlora", ["run", "pipeline.yaml", "--set", "rank=3"])
+  #expect(refused.code == 73)
+  #expect(refused.errors.contains("copy/notes.txt is no file of the artifact there, and would be lost with it"))
+  #expect(try sandbox.read("out/copy/notes.txt") == Data("mine".utf8))
+}
