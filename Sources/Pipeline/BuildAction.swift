@@ -93,7 +93,7 @@ extension Build {
         return .available(try publish(action, output: output, startedAt: startedAt))
       }
       let retries = action.call.resources.retries
-      guard attempt <= retries, end.isFailure, !isStopping else {
+      guard attempt <= retries, !action.isResumable(end), !isStopping else {
         return try await unfinished(action, end, output: output, keep: keep)
       }
       tell(.retrying(action.label, failure(of: action, end), attempt: attempt, retries: retries))
@@ -175,7 +175,7 @@ extension Build {
   private func unfinished(
     _ action: Action, _ end: StageEnd, output: String, keep: (Artifact) async throws(Failure) -> Int?
   ) async throws(Failure) -> ActionOutcome {
-    let isResumable = end.cause == .exited(Failure.Kind.interrupted.rawValue)
+    let isResumable = action.isResumable(end)
     if isResumable, let kind = action.interface.output,
       let partial = try? Artifact.open(ArtifactWriter.partial(of: output), as: kind, memo: store.memo)
     {
@@ -204,5 +204,12 @@ extension Build {
       case .timedOut(let seconds): "did not end within its timeout of \(Int(seconds.rounded(.up))) s"
       }
     return Failure(.badData, "\(action.interface.name) \(how)")
+  }
+}
+
+extension Action {
+  /// Whether it stopped on request and can go on from there. What a command means by its exit codes is its own affair.
+  fileprivate func isResumable(_ end: StageEnd) -> Bool {
+    call.outputs == nil && end.cause == .exited(Failure.Kind.interrupted.rawValue)
   }
 }

@@ -26,7 +26,7 @@ extension Build {
         stage.interface.segmented
         ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
         : await perform(try action(stage, artifacts), forced: isForced(stage))
-      if case .available(let digest) = outcome, let path = stage.declaration.export, !options.dryRun {
+      if case .available(let digest) = outcome, let path = stage.declaration.export?.path, !options.dryRun {
         try export(digest, to: path.hasPrefix("/") ? path : directory + "/" + path, label)
       }
       return outcome

@@ -48,12 +48,16 @@ struct CommandStage: Sendable {
   }
 
   private static func check(_ entry: StageEntry) throws(Failure) {
+    let environment = try entry["environment"]?.members() ?? []
+    if let output = environment.first(where: { $0.key == "output" }) {
+      throw output.keyCursor.failure("'output' is taken: it says where the command is to write")
+    }
     for (key, keyCursor, _) in entry.members where !StageEntry.keys.contains(key) {
       guard key.variableName.isShellName, key.variableName != "output", key == key.lowercased() else {
         throw keyCursor.failure(
           "'\(key)' is no name for an input of a command: it becomes a variable of the shell, in small letters")
       }
-      if try entry["environment"]?.members().contains(where: { $0.key == key.variableName }) ?? false {
+      if environment.contains(where: { $0.key == key.variableName }) {
         throw keyCursor.failure("'\(key)' is an input and stands under 'environment' too")
       }
     }

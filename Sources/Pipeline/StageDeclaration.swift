@@ -10,7 +10,7 @@ package struct StageDeclaration: Sendable {
   let environment: StageEnvironment
   package let resources: StageResources
   /// Where the output is copied to, from the pipeline file's directory.
-  let export: String?
+  let export: (path: String, cursor: YAMLCursor)?
   /// What is evaluated along a segmented stage, every `eval-step` steps.
   let evaluation: Evaluation?
   /// The absolute directory of the file that declares it: relative paths count from there, and it runs there.

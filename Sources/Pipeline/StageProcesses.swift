@@ -65,9 +65,6 @@ package struct StageEnd: Sendable {
     (self.cause, self.lastLines) = (cause, lastLines)
   }
 
-  /// Whether it is worth another try: it neither succeeded nor stopped on request.
-  var isFailure: Bool { cause != .exited(0) && cause != .exited(Failure.Kind.interrupted.rawValue) }
-
   /// As a shell has it: 128 + signal for a killed process, and 124 as timeout(1) has it.
   package var exitCode: Int32 {
     switch cause {

@@ -19,7 +19,7 @@ struct StageScope {
       inputs: try inputs(entry.members), parameters: parameters,
       environment: try StageEnvironment(entry["environment"], variables),
       resources: try StageResources(entry.members, variables),
-      export: try entry["export"].map { value throws(Failure) in try variables.text(of: value) },
+      export: try entry["export"].map { value throws(Failure) in (try variables.text(of: value), value) },
       evaluation: try entry["evaluate"].flatMap { value throws(Failure) in try evaluation(value, entry) },
       directory: entry.directory, cursor: entry.cursor)
   }
@@ -49,6 +49,7 @@ struct StageScope {
         let source: StageDeclaration.Source =
           text.contains("/") ? .directory(try variables.text(of: element)) : .stage(stageName(text))
         let role = index == 0 ? key.flagName : "\(key.flagName)-\(index + 1)"
+        if inputs.contains(where: { $0.role == role }) { throw keyCursor.failure("the input '\(role)' appears twice") }
         inputs.append(StageDeclaration.Input(role: role, source: source, cursor: element))
       }
     }

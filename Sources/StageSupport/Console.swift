@@ -1,3 +1,4 @@
+import Artifacts
 package import Failures
 import Glibc
 import JSON
@@ -138,9 +139,19 @@ package final class Console: Sendable {
 // MARK: - The process's own streams
 
 extension Console {
-  /// Writes results to standard output.
+  /// The first error that standard output gave; 0 for none.
+  private static let resultError = Mutex<CInt>(0)
+
+  /// Writes results to standard output. That it does not take them is told by `requireResults`.
   package static func printResult(_ text: String) {
-    writeAll(text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n", to: STDOUT_FILENO)
+    let error = writeAll(text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n", to: STDOUT_FILENO)
+    resultError.withLock { if $0 == 0 { $0 = error } }
+  }
+
+  /// - Throws: `Failure.io` when standard output did not take all results of this process.
+  package static func requireResults() throws(Failure) {
+    let error = resultError.withLock { $0 }
+    if error != 0 { throw Failure(.io, "cannot write to standard output: \(errorText(error))") }
   }
 
   /// An environment variable's value, or nil when it is not set.
@@ -155,17 +166,21 @@ extension Console {
   }
 
   /// Writes as much as the descriptor takes; a stream that is closed or full loses the rest, as stdio would.
-  package static func writeAll(_ text: String, to descriptor: CInt) {
+  ///
+  /// - Returns: the error, 0 for none.
+  @discardableResult
+  package static func writeAll(_ text: String, to descriptor: CInt) -> CInt {
     var text = text
-    text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
       var done = 0
       while done < bytes.count {
         let written = unsafe Glibc.write(
           descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
         if written < 0, errno == EINTR { continue }
-        if written <= 0 { return }
+        if written <= 0 { return errno }
         done += written
       }
+      return 0
     }
   }
 

@@ -49,28 +49,10 @@ extension StageCommand {
 
   /// Runs the program with these arguments, prints what it has to say and returns its exit code.
   static func exitCode(running arguments: [String]) -> Int32 {
-    let arguments = CommandLineArguments.normalized(arguments)
     do {
-      if arguments.prefix(while: { $0 != "--" }).contains("--describe") {
-        Console.printResult(try description().text())
-        return 0
-      }
-      var command = try parsed(arguments)
-      try command.resolve()
-      if let answer = try command.answer() {
-        Console.printResult(answer)
-        return 0
-      }
-      Interruption.install()
-      let stage = try Stage(command)
-      if let artifact = try stage.currentOutput() {
-        command.summary(of: artifact).map(stage.console.table)
-      } else {
-        try command.execute(stage)
-      }
+      try run(CommandLineArguments.normalized(arguments))
+      try Console.requireResults()
       return 0
-    } catch let end as ParserEnd {
-      return end.report()
     } catch let failure as Failure {
       Console.standard(quiet: false).report(failure)
       return failure.kind.rawValue
@@ -81,27 +63,36 @@ extension StageCommand {
     }
   }
 
-  private static func parsed(_ arguments: [String]) throws -> Self {
+  private static func run(_ arguments: [String]) throws {
+    if arguments.prefix(while: { $0 != "--" }).contains("--describe") {
+      return Console.printResult(try description().text())
+    }
+    guard var command = try parsed(arguments) else { return }
+    try command.resolve()
+    if let answer = try command.answer() { return Console.printResult(answer) }
+    Interruption.install()
+    let stage = try Stage(command)
+    if let artifact = try stage.currentOutput() {
+      command.summary(of: artifact).map(stage.console.table)
+    } else {
+      try command.execute(stage)
+    }
+  }
+
+  /// Nil when help or a completion script was asked for, and is printed.
+  private static func parsed(_ arguments: [String]) throws -> Self? {
     do {
       return try parse(arguments)
     } catch {
-      let code = exitCode(for: error).rawValue
-      if code == 0 { throw ParserEnd(result: fullMessage(for: error)) }
+      if exitCode(for: error).rawValue == 0 {
+        Console.printResult(fullMessage(for: error))
+        return nil
+      }
       // A misspelt flag also leaves the right one missing, which is all that the parser would say.
       if let flag = CommandLineArguments.unknownFlag(arguments, known: try longNames()) {
         throw Failure(.usage, "Unknown option '\(flag)'", hint: "see '\(stage.name) --help'")
       }
       throw Failure(.usage, message(for: error), hint: "see '\(stage.name) --help'")
     }
-  }
-}
-
-/// The parser ends the program with a text that was asked for: help, or a completion script.
-private struct ParserEnd: Error {
-  let result: String
-
-  func report() -> Int32 {
-    Console.printResult(result)
-    return 0
   }
 }

@@ -28,13 +28,14 @@ import StageSupport
     }
     arguments = CommandLineArguments.normalized(arguments)
     do {
-      if try isUpToDate(arguments) { return }
+      if try isUpToDate(arguments) { return try Console.requireResults() }
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+      try Console.requireResults()
     } catch let failure as Failure {
       Console.standard(quiet: false).report(failure)
       Glibc.exit(failure.kind.rawValue)

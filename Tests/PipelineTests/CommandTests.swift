@@ -75,6 +75,11 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
   #expect(
     message("command: x, outputs: [y], HOME: b", "  b: {stage: z}")?.hasPrefix(
       "2:33: 'HOME' is no name for an input of a command") == true)
+  #expect(
+    message("command: x, outputs: [y], a-b: b, a_b: b", "  b: {stage: z}") == "2:41: the input 'a-b' appears twice")
+  #expect(
+    message("command: x, outputs: [y], environment: {output: z}")
+      == "2:47: 'output' is taken: it says where the command is to write")
   let work = try Workspace()
   let wrong = pipeline.replacingOccurrences(of: "path: all/deep", with: "path: al/deep")
   #expect(
@@ -142,6 +147,11 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
   let log = try #require(try Files.names(in: work("store/logs")).first)
   #expect(try Files.contents(of: work("store/logs/\(log)")) == Array("again\nagain\nagain\n".utf8))
   try work.write("tries", "")
+  // The code that programs end with when they can be resumed means nothing special of a command.
+  let odd = try await work.run("stages:\n  s: {command: \"echo try >> again; exit 75\", retries: 1, outputs: [a]}")
+  #expect(odd.exitCode == 75)
+  #expect(work.failures.first?.failure.message == "command failed with exit code 75")
+  #expect(try Files.contents(of: work("again")) == Array("try\ntry\n".utf8))
   let once = yaml.replacingOccurrences(of: "retries: 2", with: "retries: 1").replacingOccurrences(of: ">&2", with: "")
   #expect(try await work.run(once).exitCode == 1)
 }

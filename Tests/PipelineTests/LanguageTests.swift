@@ -48,6 +48,26 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
       == "--set k: the pipeline has no variable of this name")
 }
 
+@Test func noTwoStagesGoToOnePlace() {
+  let hint = "\nhint: give each its own place; in a matrix, by a part such as ${matrix.AXIS}"
+  #expect(
+    message("stages:\n  a: {stage: x, export: out/../out/m}\n  b: {stage: x, export: ./out/m/}")
+      == "p.yaml:3:25: 'b' would go to the same place as 'a'" + hint)
+  #expect(
+    message("stages:\n  a: {stage: x, with: {to: \"dir:out\"}}\n  b: {stage: x, with: {to: \"file:out/b.tar.zst\"}}")
+      == "p.yaml:3:28: 'b' would go inside of 'out', where 'a' goes" + hint)
+  #expect(
+    message("stages:\n  a: {stage: x, matrix: {m: [1, 2]}, export: out}")
+      == "p.yaml:2:46: 'a[m=2]' would go to the same place as 'a[m=1]'" + hint)
+  #expect(
+    message(
+      """
+      stages:
+        a: {stage: x, matrix: {m: [1, 2]}, export: "out/${matrix.m}"}
+        b: {stage: x, export: outer, with: {to: "hf://out/1"}}
+      """) == nil)
+}
+
 @Test func whatDoesNotFitTheProgramsIsFoundBeforeAnythingRuns() async throws {
   let work = try Workspace()
   let cases = [

@@ -19,6 +19,25 @@ import Testing
   #expect(try pipeline.run("log", "pipeline.yaml", "counted").output.contains(".randlora/logs/"))
 }
 
+@Test func `results that nobody receives are an error`() throws {
+  let pipeline = try ShellPipeline()
+  try pipeline.sandbox.write("#!/bin/sh\nexec \"$@\" > /dev/full\n", to: "bin/into-nothing")
+  try FileManager.default.setAttributes(
+    [.posixPermissions: 0o755], ofItemAtPath: pipeline.sandbox.path("bin/into-nothing"))
+  let programs = Bundle.main.bundleURL.path
+  for arguments in [
+    ["randlora", "run", "pipeline.yaml", "--json"], ["randlora", "status", "pipeline.yaml"],
+    ["randlora", "show", "out/counted"], ["import-base", "--describe"], ["evaluate", "--help"],
+  ] {
+    let outcome = try pipeline.run(
+      arguments: ["into-nothing", programs + "/" + arguments[0]] + Array(arguments.dropFirst()))
+    #expect(outcome.code == 74, "\(arguments)")
+    #expect(
+      outcome.errors.contains("error: cannot write to standard output: No space left on device\n"),
+      "\(arguments): \(outcome.errors)")
+  }
+}
+
 @Test func `randlora STAGE runs the program of that name`() throws {
   let pipeline = try ShellPipeline()
   let outcome = try pipeline.run("count-words", "--describe")

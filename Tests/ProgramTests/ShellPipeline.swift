@@ -29,7 +29,9 @@ struct ShellPipeline {
     ["PATH": sandbox.path("bin") + ":/usr/bin:/bin"].merging(variables) { $1 }
   }
 
-  func run(_ arguments: String...) throws -> Outcome {
+  func run(_ arguments: String...) throws -> Outcome { try run(arguments: arguments) }
+
+  func run(arguments: [String]) throws -> Outcome {
     try sandbox.run("randlora", arguments, environment: environment)
   }
 

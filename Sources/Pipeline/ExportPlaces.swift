@@ -1,0 +1,61 @@
+import Failures
+
+/// Where the stages of a pipeline put copies outside of the store (`export`, and `to: dir:…` or `file:…`): no two at
+/// one place, and none inside of another, or each run would undo what the other stage did.
+struct ExportPlaces {
+  private struct Owner {
+    let stage: String
+    let path: String
+  }
+
+  /// By the parts of the absolute path.
+  private var owners: [[Substring]: Owner] = [:]
+
+  init(_ stages: [StageDeclaration]) throws(Failure) {
+    var places: [(parts: [Substring], owner: Owner, cursor: YAMLCursor)] = []
+    for stage in stages {
+      for (path, cursor) in stage.exports {
+        let parts = Self.parts(path.hasPrefix("/") ? path : stage.directory + "/" + path)
+        let owner = Owner(stage: stage.name, path: path)
+        if let other = owners.updateValue(owner, forKey: parts) {
+          throw Self.conflict(owner, "to the same place as '\(other.stage)'", cursor)
+        }
+        places.append((parts, owner, cursor))
+      }
+    }
+    for (parts, owner, cursor) in places {
+      for length in parts.indices {
+        guard let outer = owners[Array(parts[..<length])] else { continue }
+        throw Self.conflict(owner, "inside of '\(outer.path)', where '\(outer.stage)' goes", cursor)
+      }
+    }
+  }
+
+  private static func conflict(_ owner: Owner, _ relation: String, _ cursor: YAMLCursor) -> Failure {
+    cursor.failure(
+      "'\(owner.stage)' would go \(relation)",
+      hint: "give each its own place; in a matrix, by a part such as ${matrix.AXIS}")
+  }
+
+  private static func parts(_ path: String) -> [Substring] {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return parts
+  }
+}
+
+extension StageDeclaration {
+  /// The places that it names, relative to its directory.
+  fileprivate var exports: [(path: String, cursor: YAMLCursor)] {
+    var exports = export.map { [($0.path, $0.cursor)] } ?? []
+    for argument in parameters where argument.name == "to" {
+      guard case .text(let uri)? = argument.words.first else { continue }
+      for scheme in ["dir:", "file:"] where uri.hasPrefix(scheme) {
+        exports.append((String(uri.dropFirst(scheme.count)), argument.cursor))
+      }
+    }
+    return exports
+  }
+}
