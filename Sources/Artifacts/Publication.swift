@@ -42,6 +42,9 @@ struct Publication {
         "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
           + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
     }
+    if let there, there.kind != manifest.kind {
+      throw Self.outputExists(output, "exists and is \(there.kind.words), which \(manifest.kind.words) does not replace")
+    }
     if let there, there.digest == manifest.digest, (try? there.verify(.memoised, memo: memo)) != nil { return there }
     // The same manifest over damaged or lost files, or an older artifact.
     try Self.refuseAdded(output, besides: (there?.files ?? []) + manifest.files)
@@ -100,6 +103,6 @@ struct Publication {
   }
 
   static func outputExists(_ output: String, _ what: String) -> Failure {
-    Failure(.outputExists, "\(output) \(what)", hint: "remove it, or give another --output")
+    Failure(.outputExists, "\(output) \(what)", hint: "remove it, or choose another place")
   }
 }

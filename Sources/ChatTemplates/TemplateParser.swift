@@ -108,7 +108,7 @@ extension TemplateParser {
         result.append(TemplateStatement(kind: kind, line: line))
       default:
         guard let last = open.last else { return result }
-        throw error("'\(last.name)' of line \(last.line) is not closed with '\(ends.last ?? "")'")
+        throw error("'\(last.name)' of line \(last.line) is not closed with 'end\(last.name)'")
       }
     }
   }

@@ -125,7 +125,8 @@ package struct DatasetPreparation {
     throw Failure(
       .badData,
       "\(name): none of \(split.droppedRows) rows has a token to learn within \(options.cutoffLength) tokens",
-      hint: "raise --cutoff-len, or check that the rows have an answer (left out: \(reasons.joined(separator: ", ")))")
+      hint: "left out: \(reasons.joined(separator: ", ")); check that the rows have an answer, and --cutoff-len, "
+        + "--truncation and --min-supervised-tokens")
   }
 }
 

@@ -13,7 +13,7 @@ package enum DatasetSplit: String, Sendable, CaseIterable, BitwiseCopyable {
 
   private static let names: [(split: DatasetSplit, words: [String])] = [
     (.train, ["train", "training"]), (.validation, ["validation", "valid", "val", "dev"]),
-    (.test, ["test", "testing", "eval", "evaluation"]),
+    (.test, ["test", "tests", "testing", "eval", "evaluation"]),
   ]
 
   /// The split that a file's name says, such as `data/train-00000-of-00002.parquet` or `roman.test.jsonl`: a word of

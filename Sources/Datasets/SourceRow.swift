@@ -27,7 +27,7 @@ struct SourceRow {
       case .instruction: (["instruction", "output"], ["input"])
       case .prompt: (["prompt", "completion"], [])
       case .messages, .conversations: ([rawValue], ["tools", "system"])
-      case .tokens: (["input_ids"], ["labels"])
+      case .tokens: (["input_ids"], ["labels", "attention_mask"])
       }
     }
 
@@ -72,15 +72,18 @@ struct SourceRow {
       let conversation = try Conversation(
         turns: row.field(kind.rawValue), tools: row.optional("tools"), system: row.optional("system"))
       return .conversation(conversation, kind)
-    case .tokens: return try tokens(row.field("input_ids"), labels: row.optional("labels"), vocabularySize)
+    case .tokens:
+      return try tokens(
+        row.field("input_ids"), labels: row.optional("labels"), mask: row.optional("attention_mask"), vocabularySize)
     }
   }
 
   /// The label of a token that is no target.
   private static let ignored = -100
 
+  /// What the attention mask leaves out is padding, which no row here has.
   private static func tokens(
-    _ field: JSONCursor, labels: JSONCursor?, _ vocabularySize: Int
+    _ field: JSONCursor, labels: JSONCursor?, mask: JSONCursor?, _ vocabularySize: Int
   ) throws(Failure) -> Content {
     guard let values = field.value.arrayValue else { throw field.failure("expected an array of token ids") }
     var ids: [Int32] = []
@@ -90,18 +93,37 @@ struct SourceRow {
       }
       ids.append(Int32(id))
     }
-    guard let labels else { return .tokens(ids, supervised: ids.indices.map { $0 > 0 }) }
+    let kept = try kept(mask, of: ids.count)
+    guard let labels else {
+      return .tokens(kept.map { ids[$0] }, supervised: kept.indices.map { $0 > 0 })
+    }
     guard let values = labels.value.arrayValue, values.count == ids.count else {
       throw labels.failure("expected one label for each of the \(ids.count) input_ids")
     }
-    var supervised: [Bool] = []
+    var isTarget: [Bool] = []
     for (index, value) in values.enumerated() {
       guard let label = value.integerValue, label == ignored || label == Int(ids[index]) else {
         throw try labels.elements()[index].failure("expected \(ids[index]), as in input_ids, or \(ignored)")
       }
-      // Nothing predicts the first token.
-      supervised.append(index > 0 && label != ignored)
+      isTarget.append(label != ignored)
     }
-    return .tokens(ids, supervised: supervised)
+    // Nothing predicts the first token.
+    return .tokens(kept.map { ids[$0] }, supervised: kept.enumerated().map { $0 > 0 && isTarget[$1] })
+  }
+
+  /// The places of the tokens that an attention mask keeps: all where there is none.
+  private static func kept(_ mask: JSONCursor?, of count: Int) throws(Failure) -> [Int] {
+    guard let mask else { return Array(0..<count) }
+    guard let values = mask.value.arrayValue, values.count == count else {
+      throw mask.failure("expected a 0 or 1 for each of the \(count) input_ids")
+    }
+    var kept: [Int] = []
+    for (index, value) in values.enumerated() {
+      guard let isKept = value.integerValue, (0...1).contains(isKept) else {
+        throw try mask.elements()[index].failure("expected 0 or 1")
+      }
+      if isKept == 1 { kept.append(index) }
+    }
+    return kept
   }
 }

@@ -15,7 +15,7 @@ package enum Destination: Sendable, Equatable {
   case objectStore(bucket: String, prefix: String)
 
   private static let forms =
-    "write dir:PATH, file:PATH.tar.zst, hf://ORG/NAME[@REVISION], oci://HOST[:PORT]/REPOSITORY:TAG or s3://BUCKET/PREFIX"
+    "write dir:PATH or file:PATH.tar.zst"
 
   /// - Throws: `Failure.usage` saying which part of the URI is wrong.
   package init(_ uri: String) throws(Failure) {

@@ -44,7 +44,7 @@ package struct MergedModel {
       tensors.append(TensorDescription(name: Self.head, dtype: embedding.dtype, shape: embedding.shape))
     }
     self.tensors = tensors
-    if let original { try Self.check(original, madeInto: base, modules: adapters.modules) }
+    if let original { try Self.check(original, madeInto: base) }
   }
 
   /// The tensors of a model, dequantized. Known harmless extras, such as the rotary buffers of old files, are left
@@ -63,10 +63,8 @@ package struct MergedModel {
     return tensors
   }
 
-  /// The codes of the adapted layers must stand for about the weights that the original has.
-  private static func check(
-    _ original: BaseModel, madeInto base: BaseModel, modules: [LinearModule]
-  ) throws(Failure) {
+  /// The codes must stand for about the weights that the original has, and the rest be the same up to its rounding.
+  private static func check(_ original: BaseModel, madeInto base: BaseModel) throws(Failure) {
     guard base.configuration.quantization != nil else {
       throw Failure(
         .usage, "the base '\(base.artifact.directory)' is not quantized: its own weights are the original ones",
@@ -82,13 +80,20 @@ package struct MergedModel {
       own.map(\.shape) == others.map(\.shape)
     else { throw mismatch("they have other tensors") }
     let (coded, exact) = (try base.weights(), try original.weights())
-    for module in modules where !(module.isOutputHead && base.configuration.tiesEmbeddings) {
-      let (name, shape) = (module.name + ".weight", [module.outFeatures, module.inFeatures])
-      let distance = try coded.matrix(name, shape: shape).floats()
-      let weight = try exact.matrix(name, shape: shape).floats()
+    for (name, shape) in own {
+      let stored = try exact.weight(name, shape: shape)
+      let distance: Tensor, share: Double
+      if let matrix = try coded.quantized(name, shape: shape) {
+        (distance, share) = (Weight(matrix).floats(), 0.5)
+      } else {
+        let copy = try coded.weight(name, shape: shape)
+        if copy.isIdentical(to: stored) { continue }
+        (distance, share) = (copy.floats(), 0.01)
+      }
+      let weight = stored.floats()
       distance.scale(by: -1)
       distance.add(weight)
-      guard distance.sumOfSquares * 4 <= weight.sumOfSquares else { throw mismatch("'\(name)' differs by more than half") }
+      guard distance.sumOfSquares <= share * share * weight.sumOfSquares else { throw mismatch("'\(name)' differs") }
     }
   }
 

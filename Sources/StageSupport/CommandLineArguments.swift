@@ -1,5 +1,24 @@
+package import Failures
+
 /// The words of a command line, before they are parsed.
 package enum CommandLineArguments {
+  /// Those of this process, without its name.
+  ///
+  /// - Throws: `Failure.usage` at one that is not UTF-8: with other bytes in the place of its own it would name another file.
+  package static func own() throws(Failure) -> [String] {
+    var words: [String] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let bytes = unsafe CommandLine.unsafeArgv[index] else { break }
+      guard let word = unsafe String(validatingCString: bytes) else {
+        throw Failure(
+          .usage, "the argument '\(unsafe String(cString: bytes))' is not valid UTF-8",
+          hint: "rename the file, or go to its directory by another name")
+      }
+      words.append(word)
+    }
+    return words
+  }
+
   /// Spells long flags with hyphens: the reference example and pipelines write `--base_model`, the help `--base-model`.
   /// A negative number belongs to the flag before it: the parser would take `-1` in `--seed -1` for a flag.
   ///

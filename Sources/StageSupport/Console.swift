@@ -148,6 +148,15 @@ extension Console {
     resultError.withLock { if $0 == 0 { $0 = error } }
   }
 
+  /// Writes a part of a result that comes bit by bit.
+  ///
+  /// - Throws: `Failure.io` when standard output does not take it, so that nobody waits for more.
+  package static func printPart(_ text: String) throws(Failure) {
+    let error = writeAll(text, to: STDOUT_FILENO)
+    resultError.withLock { if $0 == 0 { $0 = error } }
+    try requireResults()
+  }
+
   /// - Throws: `Failure.io` when standard output did not take all results of this process.
   package static func requireResults() throws(Failure) {
     let error = resultError.withLock { $0 }

@@ -21,6 +21,9 @@ package final class Stage {
     console = Console.standard(quiet: command.options.quiet)
     printsJSON = command.options.json
     if let output = command.options.output, !output.isEmpty {
+      guard description.output != nil else {
+        throw Failure(.usage, "--output: \(description.name) makes no artifact", hint: "leave it out; it prints its result")
+      }
       self.output = output
     } else if description.output == nil {
       output = ""
@@ -95,7 +98,7 @@ package final class Stage {
   ///   nothing can be written there.
   func currentOutput() throws -> Artifact? {
     guard let kind = description.output else { return nil }
-    guard !description.actsElsewhere, let existing = try? Artifact.open(output, as: []) else {
+    guard let existing = try? Artifact.open(output, as: []) else {
       try ArtifactWriter.check(output: output)
       return nil
     }
@@ -104,7 +107,7 @@ package final class Stage {
         .outputExists, "'\(output)' exists and is \(existing.kind.words), not \(kind.words)",
         hint: "remove it, or choose another --output")
     }
-    guard let record = existing.runRecord, isThisRun(record) else { return nil }
+    guard !description.actsElsewhere, let record = existing.runRecord, isThisRun(record) else { return nil }
     console.note("'\(output)' is up to date (\(existing.digest.hex.prefix(12)))")
     printResult(of: existing)
     return existing

@@ -44,13 +44,13 @@ extension StageCommand {
   }
 
   package static func main() {
-    Glibc.exit(exitCode(running: Array(CommandLine.arguments.dropFirst())))
+    Glibc.exit(exitCode { try run(CommandLineArguments.normalized(CommandLineArguments.own())) })
   }
 
-  /// Runs the program with these arguments, prints what it has to say and returns its exit code.
-  static func exitCode(running arguments: [String]) -> Int32 {
+  /// Does the work, says what is wrong with it, and returns the program's exit code.
+  private static func exitCode(_ work: () throws -> Void) -> Int32 {
     do {
-      try run(CommandLineArguments.normalized(arguments))
+      try work()
       try Console.requireResults()
       return 0
     } catch let failure as Failure {

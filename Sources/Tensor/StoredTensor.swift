@@ -1,3 +1,5 @@
+import Glibc
+
 /// A tensor as it lies in a file: typed bytes that are read and never written, usually mapped memory.
 @safe package struct StoredTensor: @unchecked Sendable {
   package let dtype: DType
@@ -17,6 +19,12 @@
 
   package var count: Int { shape.reduce(1, *) }
   package var byteCount: Int { count * dtype.size }
+
+  /// Whether another tensor has the same bytes under the same type and shape.
+  package func isIdentical(to other: StoredTensor) -> Bool {
+    guard dtype == other.dtype, shape == other.shape else { return false }
+    return unsafe memcmp(bytes, other.bytes, byteCount) == 0
+  }
 }
 
 extension StoredTensor {

@@ -26,6 +26,7 @@ package struct Evaluation: Sendable {
   package var perplexity: Double { exp(loss) }
 
   /// - Parameter progress: called with the number of rows done; what it throws ends the evaluation.
+  /// - Throws: `Failure.badData` when the loss is so large that it says nothing, or no number.
   package init(
     model: DecoderModel, adapter: ActiveAdapter?, rows: TokenRows,
     progress: (Int) throws(Failure) -> Void = { _ in }
@@ -45,6 +46,7 @@ package struct Evaluation: Sendable {
     self.rows = rows.count
     self.tokens = tokens
     loss = nll / Double(max(1, tokens))
+    guard exp(loss).isFinite else { throw DecoderModel.notFinite }
     tokenAccuracy = Double(hits) / Double(max(1, tokens))
   }
 }

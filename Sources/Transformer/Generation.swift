@@ -55,6 +55,7 @@ extension DecoderModel {
   ///   - prompts: token ids, at least one each.
   ///   - onToken: called with the prompt's place and each new token as it comes; the stop token is not reported. What it throws
   ///     ends the generation.
+  /// - Throws: `Failure.badData` when the model's output is not finite, and what `onToken` throws.
   /// - Returns: the new tokens of each prompt, without the stop token.
   package func generate(
     _ prompts: [[Int32]], maxNewTokens: Int, stopTokens: Set<Int32>, adapter: ActiveAdapter?,
@@ -62,6 +63,7 @@ extension DecoderModel {
   ) throws(Failure) -> [[Int32]] {
     var results = prompts.map { _ in [Int32]() }
     let context = configuration.contextLength
+    let maxNewTokens = min(maxNewTokens, context)
     var active = prompts.indices.filter { prompts[$0].count < context }
     let cache = cache(capacities: active.map { min(prompts[$0].count + maxNewTokens, context) })
     var generators = prompts.indices.map { SplitMix64(seed: sampling.seed &+ UInt64($0)) }
@@ -72,7 +74,9 @@ extension DecoderModel {
       var kept: [Int] = []
       inputs = []
       for (place, prompt) in active.enumerated() {
-        let next = sampling.choose(logits[place * V..<(place + 1) * V], generator: &generators[prompt])
+        let row = logits[place * V..<(place + 1) * V]
+        guard row.allSatisfy(\.isFinite) else { throw Self.notFinite }
+        let next = sampling.choose(row, generator: &generators[prompt])
         if stopTokens.contains(next) || results[prompt].count >= maxNewTokens { continue }
         results[prompt].append(next)
         try onToken(prompt, next)
@@ -85,5 +89,12 @@ extension DecoderModel {
       cache.keep(rows: kept)
     }
     return results
+  }
+
+  /// Of logits that are infinite or no numbers.
+  package static var notFinite: Failure {
+    Failure(
+      .badData, "what the model predicts is not finite",
+      hint: "its training has diverged, or its weights are damaged: try a smaller --learning-rate")
   }
 }

@@ -62,7 +62,8 @@ import Tensor
         throw Failure(.usage, "--energy must be above 0 and at most 1, found \(energy)")
       }
       return .energy(energy)
-    default:
+    case (.some, .some): throw Failure(.usage, "--rank and --energy exclude one another", hint: "choose one")
+    case (nil, nil):
       throw Failure(.usage, "either --rank or --energy must be given", hint: "--energy 0.95 keeps 95 % of each update")
     }
   }

@@ -48,7 +48,9 @@ import Transformer
     guard DatasetSplit(rawValue: split) != nil else {
       throw Failure(.usage, "--split must be validation, train or test, found '\(split)'")
     }
-    guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
+    guard (1...1_000_000).contains(maxNewTokens) else {
+      throw Failure(.usage, "--max-new-tokens must be from 1 to 1000000, found \(maxNewTokens)")
+    }
   }
 
   mutating func execute(_ stage: Stage) throws {

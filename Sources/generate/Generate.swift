@@ -80,9 +80,15 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard chat || chatTemplate == nil && systemPrompt == nil && templateDate == nil else {
       throw Failure(.usage, "--chat-template, --system-prompt and --template-date go with --chat", hint: "add --chat")
     }
-    guard maxNewTokens >= 1 else { throw Failure(.usage, "--max-new-tokens must be at least 1") }
+    guard (1...1_000_000).contains(maxNewTokens) else {
+      throw Failure(.usage, "--max-new-tokens must be from 1 to 1000000, found \(maxNewTokens)")
+    }
     guard temperature >= 0, temperature.isFinite else { throw Failure(.usage, "--temperature must be at least 0") }
     guard topP > 0, topP <= 1 else { throw Failure(.usage, "--top-p must be above 0 and at most 1") }
+    guard temperature > 0 || topP == 1 && seed == 0 else {
+      throw Failure(
+        .usage, "--top-p and --seed have no effect without --temperature", hint: "leave them out, or add --temperature 0.8")
+    }
     guard seed >= 0 else { throw Failure(.usage, "--seed must be at least 0") }
   }
 
@@ -101,7 +107,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     let adapter = try stage.optionalInput("checkpoint").map { artifact in
       model.activate(
         try CheckpointArtifact(artifact, model: base.configuration).state.adapter,
-        tokens: ids.count + maxNewTokens, training: false)
+        tokens: ids.count + min(maxNewTokens, base.configuration.contextLength), training: false)
     }
     var stream = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var whole = ""
@@ -112,14 +118,14 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
       try Interruption.check()
       let piece = stream.append(id)
       whole += piece
-      if !options.json { Console.writeAll(piece, to: 1) }
+      if !options.json { try Console.printPart(piece) }
     }
     let rest = stream.finish()
     whole += rest
     if options.json {
       stage.printResult(["prompt": .string(text), "generated": .string(whole)])
     } else {
-      Console.writeAll(rest + "\n", to: 1)
+      Console.printResult(rest + "\n")
     }
   }
 

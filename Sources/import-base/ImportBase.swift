@@ -4,6 +4,7 @@ import Checkpoint
 import Failures
 import Hub
 import JSON
+import ModelArtifacts
 import StageSupport
 import Tensor
 
@@ -39,11 +40,18 @@ import Tensor
       """)
   var baseModelID: String?
 
-  mutating func resolve() throws { try quantization.check(changed: try changedOptions()) }
+  mutating func resolve() throws {
+    _ = try source()
+    try quantization.check(changed: try changedOptions())
+  }
+
+  private func source() throws(Failure) -> HuggingFaceRepository? {
+    try baseModelID.map { id throws(Failure) in try HuggingFaceRepository(modelID: id) }
+  }
 
   func execute(_ stage: Stage) throws {
     Parallel.threads = try computing.threadCount()
-    let source = try baseModelID.map { try HuggingFaceRepository(modelID: $0) }
+    let source = try source()
     let directory = try ModelDirectory(baseModel)
     try directory.checkWeights(showing: stage.console)
     let writer = try stage.writer()
@@ -56,7 +64,18 @@ import Tensor
       for file in directory.files { try writer.reference(file: file, at: directory.path(of: file)) }
       base = try stage.publish(writer, section: directory.section(source: source))
     }
+    warnOfTokenizer(base, stage.console)
     stage.console.note(summary(of: base))
+  }
+
+  /// A base can be used without its tokenizer, with rows of token ids.
+  private func warnOfTokenizer(_ base: Artifact, _ console: Console) {
+    do throws(Failure) {
+      let model = try BaseModel(base)
+      if model.hasTokenizer { _ = try model.tokenizer() }
+    } catch {
+      console.warn("the model's tokenizer cannot be used: \(error.message)")
+    }
   }
 
   private func summary(of base: Artifact) -> String {

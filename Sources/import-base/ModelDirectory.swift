@@ -50,8 +50,9 @@ struct ModelDirectory {
     }
   }
 
-  /// Checks that all weights are finite.
+  /// Checks that all weights are finite, and an output head beside tied embeddings the same as they are.
   func checkWeights(showing console: Console) throws(Failure) {
+    try checkTiedHead()
     let total = weights.descriptions.reduce(0) { $0 + ($1.byteCount ?? 0) }
     let progress = console.progress("checking", total: total, unit: "byte")
     for (name, shape) in configuration.weightShapes {
@@ -59,6 +60,18 @@ struct ModelDirectory {
       progress.advance(by: try checkWeight(name, shape))
     }
     progress.finish()
+  }
+
+  /// transformers 5 does not tie a head that differs from the embedding, whatever config.json says.
+  private func checkTiedHead() throws(Failure) {
+    let (head, embedding) = ("lm_head.weight", "model.embed_tokens.weight")
+    guard configuration.tiesEmbeddings, let own = weights[head], let tied = weights[embedding],
+      !own.isIdentical(to: tied)
+    else { return }
+    throw Failure(
+      .badData,
+      "'\(directory)': the tensor '\(head)' is not '\(embedding)', though config.json says tie_word_embeddings",
+      hint: "set tie_word_embeddings to false in config.json to use it, or take it out of the weights")
   }
 
   /// - Returns: the bytes that were looked at.

@@ -61,8 +61,9 @@ struct QuantizationOptions: ParsableArguments {
     let fourBit = ["double-quant", "blocksize", "compute-dtype"]
     let idle = quantize == nil ? fourBit + ["skip-modules"] : quantize == .int8 ? fourBit : []
     if let option = changed.first(where: idle.contains) {
+      let flag = option == "double-quant" && !doubleQuant ? "no-\(option)" : option
       throw Failure(
-        .usage, "--\(option) has no effect \(quantize == nil ? "without --quantize" : "with --quantize int8")",
+        .usage, "--\(flag) has no effect \(quantize == nil ? "without --quantize" : "with --quantize int8")",
         hint: "leave it out\(quantize == nil ? ", or say --quantize nf4" : "")")
     }
     guard FourBitBlocks.blockSizes.contains(blocksize) else {

@@ -103,6 +103,7 @@ import Training
       }
     } else {
       alpha = alpha ?? Double(rank) * (useLora ? 2 : 20)
+      _ = try configuration()
     }
     guard (0...(1 << 53) - 1).contains(seed) else {
       throw Failure(.usage, "the seed \(seed) is out of range (0 to \((1 << 53) - 1))")

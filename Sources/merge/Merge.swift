@@ -79,6 +79,7 @@ extension GGUFTensorType: ExpressibleByArgument, ParameterValue {}
   private static let shardSize = "5GB"
 
   func resolve() throws {
+    _ = try shardLimit()
     try weighting.check(checkpoints: checkpoint.count)
     switch format {
     case .safetensors:
@@ -94,11 +95,13 @@ extension GGUFTensorType: ExpressibleByArgument, ParameterValue {}
     }
   }
 
+  private func shardLimit() throws(Failure) -> Int {
+    if let bytes = ShardPlan.bytes(maxShardSize) { return bytes }
+    throw Failure(.usage, "--max-shard-size: '\(maxShardSize)' is no size", hint: "write 5GB, 200MB or 1GiB")
+  }
+
   func execute(_ stage: Stage) throws {
-    guard let shardLimit = ShardPlan.bytes(maxShardSize) else {
-      throw Failure(
-        .usage, "--max-shard-size: '\(maxShardSize)' is no size", hint: "write 5GB, 200MB or 1GiB")
-    }
+    let shardLimit = try shardLimit()
     Parallel.threads = try computing.threadCount()
     let base = try BaseModel(try stage.input("base"))
     try stage.require("checkpoint", names: "base", of: "base")

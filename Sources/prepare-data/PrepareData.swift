@@ -14,7 +14,7 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
 
 @main struct PrepareData: StageCommand {
   static let stage = StageDescription(
-    name: "prepare-data", revision: 3, inputs: [.required("base", .base)], output: .dataset,
+    name: "prepare-data", revision: 4, inputs: [.required("base", .base)], output: .dataset,
     parameters: [
       .result("data-path", .path), .result("val-data-path", .path), .result("field"), .result("prompt-style"),
       .result("prompt-template", .path), .result("cutoff-len"), .result("truncation"), .result("split-long-texts"),
@@ -26,14 +26,14 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
     discussion: """
       Data is JSON Lines, a JSON array, CSV or TSV with a header, Parquet or plain text; each may be compressed (gzip, \
       zstd, xz, bzip2) or packed in a zip or tar, which is told by the content. Rows have a 'text'; an 'instruction', \
-      'input' and 'output'; a 'prompt' and a 'completion', taken word for word; or 'input_ids' and perhaps 'labels'; or \
-      they are conversations: 'messages' as OpenAI has them, or ShareGPT's 'conversations', perhaps with 'tools' and \
+      'input' and 'output'; a 'prompt' and a 'completion', taken word for word; 'input_ids' and perhaps 'labels' and an \
+      'attention_mask'; or they are conversations: 'messages' as OpenAI has them, or ShareGPT's 'conversations', perhaps with 'tools' and \
       'system', which the model's chat template writes. --field says where the data calls them otherwise. Each other row \
       begins with one BOS where the tokenizer has one, and a complete one ends with EOS; of instructions, prompts and \
       conversations only the answers are learned.
 
       Of several files, or in an archive, names decide: 'validation', 'valid', 'val' or 'dev' holds validation rows, \
-      'test' or 'eval' test rows, anything else is trained on. Otherwise validation rows come from --val-data-path or \
+      'test', 'tests' or 'eval' test rows, anything else is trained on. Otherwise validation rows come from --val-data-path or \
       are taken from the data by seed and content: with a share, no row ever changes sides when others are added.
 
       The dataset has no fixed order and no padding: training shuffles by its own seed and packs the rows of a batch one \
@@ -115,6 +115,10 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
   mutating func resolve() throws {
     dataPath = try DataPaths.files(dataPath)
     valDataPath = try DataPaths.files(valDataPath)
+    guard promptTemplate == nil || promptStyle == .alpaca else {
+      throw Failure(.usage, "--prompt-style and --prompt-template exclude one another", hint: "choose one")
+    }
+    _ = try datasetOptions()
     guard preview >= 0 else { throw Failure(.usage, "--preview must be a number of rows, found \(preview)") }
   }
 

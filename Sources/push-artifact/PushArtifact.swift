@@ -51,12 +51,27 @@ import StageSupport
 
   func execute(_ stage: Stage) throws {
     let destination = try destination()
+    let (artifact, files) = try publish(to: destination, stage)
+    stage.console.table(Self.summary(of: files))
+    stage.console.note("published \(artifact.kind.words) to \(to)")
+    try stage.publish(try stage.writer(), section: section(of: artifact, destination, files))
+  }
+
+  /// Publishes the artifact, or what PEFT loads of it.
+  private func publish(
+    to destination: Destination, _ stage: Stage
+  ) throws -> (artifact: Artifact, files: [ArtifactFile]) {
     var artifact = try stage.input("artifact")
     let scratch = try ScratchDirectory()
+    defer { withExtendedLifetime(scratch) {} }
     if artifact.kind == .checkpoint {
       artifact = try export(artifact, stage).write(
         to: scratch.path + "/adapter", record: lineage(of: artifact))
     }
+    try stage.refuseOther([
+      "artifact": .string(artifact.digest.hex), "scheme": .string(destination.scheme),
+      "destination": .string(destination.name),
+    ])
     let files: [ArtifactFile]
     switch destination {
     case .directory(let path):
@@ -66,9 +81,7 @@ import StageSupport
     case .archive(let path): files = try Publication(artifact).pack(to: path, replacing: replace)
     case .huggingFace, .registry, .objectStore: throw notAvailable(destination)
     }
-    stage.console.table(Self.summary(of: files))
-    stage.console.note("published \(artifact.kind.words) to \(to)")
-    try stage.publish(try stage.writer(), section: section(of: artifact, destination, files))
+    return (artifact, files)
   }
 
   private func export(_ checkpoint: Artifact, _ stage: Stage) throws(Failure) -> AdapterExport {

@@ -22,12 +22,12 @@ import StageSupport
 
   static func main() async {
     signal(SIGXFSZ, SIG_IGN)  // a limit on file sizes is then an error of the write, told like a full disk
-    var arguments = Array(CommandLine.arguments.dropFirst())
-    if let word = arguments.first, !word.hasPrefix("-"), word != "help", !subcommandNames.contains(word) {
-      SiblingProgram(word).execute(Array(arguments.dropFirst()))
-    }
-    arguments = CommandLineArguments.normalized(arguments)
     do {
+      var arguments = try CommandLineArguments.own()
+      if let word = arguments.first, !word.hasPrefix("-"), word != "help", !subcommandNames.contains(word) {
+        SiblingProgram(word).execute(Array(arguments.dropFirst()))
+      }
+      arguments = CommandLineArguments.normalized(arguments)
       if try isUpToDate(arguments) { return try Console.requireResults() }
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {

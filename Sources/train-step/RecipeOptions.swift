@@ -44,25 +44,28 @@ struct RecipeOptions: ParsableArguments {
   @Flag(help: "Also write the last step's gradients, before clipping, as gradients.safetensors.")
   var saveGradients = false
 
+  /// More steps than any run has.
+  private static let stepLimit = 1_000_000_000
+
   /// Refuses values that no run can have.
   func check() throws(Failure) {
     func require(_ holds: Bool, _ flag: String, _ range: String) throws(Failure) {
       if !holds { throw Failure(.usage, "--\(flag) must be \(range)") }
     }
-    try require(learningRate > 0 && learningRate.isFinite, "learning-rate", "greater than 0")
-    try require(maxSteps ?? 1 >= 1, "max-steps", "at least 1")
+    try require(learningRate > 0 && learningRate.isFinite, "learning-rate", "a number greater than 0")
+    try require((1...Self.stepLimit).contains(maxSteps ?? 1), "max-steps", "from 1 to \(Self.stepLimit)")
     try require(numEpochs > 0 && numEpochs < 1e6, "num-epochs", "greater than 0 and below 1000000")
-    try require(warmupSteps ?? 0 >= 0, "warmup-steps", "at least 0")
+    try require((0...Self.stepLimit).contains(warmupSteps ?? 0), "warmup-steps", "from 0 to \(Self.stepLimit)")
     try require((0...1).contains(warmupRatio), "warmup-ratio", "from 0 to 1")
-    try require(decaySteps ?? 0 >= 0, "decay-steps", "at least 0")
+    try require((0...Self.stepLimit).contains(decaySteps ?? 0), "decay-steps", "from 0 to \(Self.stepLimit)")
     try require((1...65_536).contains(batchSize), "batch-size", "from 1 to 65536")
     try require(
       (1...65_536).contains(gradientAccumulationSteps), "gradient-accumulation-steps", "from 1 to 65536")
-    try require(weightDecay >= 0 && weightDecay.isFinite, "weight-decay", "at least 0")
+    try require(weightDecay >= 0 && weightDecay.isFinite, "weight-decay", "a number of at least 0")
     try require((0..<1).contains(adamBeta1), "adam-beta1", "at least 0 and below 1")
     try require((0..<1).contains(adamBeta2), "adam-beta2", "at least 0 and below 1")
-    try require(adamEpsilon > 0 && adamEpsilon.isFinite, "adam-epsilon", "greater than 0")
-    try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "max-grad-norm", "at least 0")
+    try require(adamEpsilon > 0 && adamEpsilon.isFinite, "adam-epsilon", "a number greater than 0")
+    try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "max-grad-norm", "a number of at least 0")
     try require((0...Int(UInt32.max)).contains(seed), "seed", "from 0 to \(UInt32.max)")
   }
 

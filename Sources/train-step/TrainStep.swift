@@ -71,7 +71,13 @@ import Training
     guard let dataset else { throw Failure(.usage, "--plan and --influences need --dataset") }
     let rows = try DatasetArtifact.rowCount(try Artifact.open(dataset, as: .dataset), split: "train")
     let recipe = try recipe.recipe(rows: rows)
-    if let influences { return JSON.object(self.recipe.influences(recipe, step: influences)).text(indent: 0) }
+    if let influences {
+      guard (0...recipe.horizon.totalSteps).contains(influences) else {
+        throw Failure(
+          .usage, "--influences must be a step from 0 to the horizon \(recipe.horizon.totalSteps), found \(influences)")
+      }
+      return JSON.object(self.recipe.influences(recipe, step: influences)).text(indent: 0)
+    }
     var answer: JSONObject = ["total_steps": .integer(recipe.horizon.totalSteps)]
     if let base, let checkpoint {
       let base = try BaseModel(try Artifact.open(base, as: .base))

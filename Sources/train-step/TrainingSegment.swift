@@ -52,6 +52,8 @@ struct TrainingSegment {
         hint: "nothing is left to train; give a larger --max-steps or --num-epochs")
     }
     let target = min(recipe.horizon.totalSteps, steps.map { start + $0 } ?? recipe.horizon.totalSteps)
+    // Where a request to stop will leave the state.
+    try ArtifactWriter.check(output: ArtifactWriter.partial(of: stage.output))
     try stage.refuseOther([
       "base": .string(base.artifact.digest.hex), "dataset": .string(dataset.digest.hex), "step": .integer(target),
       "recipe": .object(options.influences(recipe, step: target)),

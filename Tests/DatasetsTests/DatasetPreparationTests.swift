@@ -108,6 +108,22 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   #expect(prepared.summary.preview[0].stretches.map(\.text) == ["5", " 6 7"])
 }
 
+@Test func paddingIsNoPartOfARow() throws {
+  let padded = #"""
+    {"input_ids":[0,0,5,6,7],"attention_mask":[0,0,1,1,1]}
+    {"input_ids":[5,6,7,2],"labels":[-100,6,7,2],"attention_mask":[1,1,1,0]}
+    {"input_ids":[2,5,6,7],"labels":[2,5,6,-100],"attention_mask":[0,1,1,1]}
+    """#
+  let plain = #"""
+    {"input_ids":[5,6,7]}
+    {"input_ids":[5,6,7],"labels":[-100,6,7]}
+    {"input_ids":[5,6,7],"labels":[5,6,-100]}
+    """#
+  let prepare = { (data: String) in try Prepared(data, tokenizer: nil, vocabularySize: 9) }
+  #expect(try prepare(padded).train == prepare(plain).train)
+  #expect(try prepare(padded).train.map(\.supervised) == [[false, true, true], [false, true, true], [false, true, false]])
+}
+
 @Test func validationRowsAreChosenBySeedAndKeepTheirOrder() throws {
   let data = (0..<20).map { "{\"text\":\"row \($0)\"}" }.joined(separator: "\n")
   let prepare = { (seed: Int, size: DatasetOptions.ValidationSize) in

@@ -36,6 +36,15 @@ import Testing
     "{\"input_ids\":[1,2],\"labels\":[1,3]}",
     "data.jsonl:1:32: /labels/1: expected 2, as in input_ids, or -100"
   ),
+  (
+    "{\"input_ids\":[1,2],\"attention_mask\":[1]}",
+    "data.jsonl:1:37: /attention_mask: expected a 0 or 1 for each of the 2 input_ids"
+  ),
+  ("{\"input_ids\":[1,2],\"attention_mask\":[1,2]}", "data.jsonl:1:40: /attention_mask/1: expected 0 or 1"),
+  (
+    "{\"input_ids\":[1,2],\"attention_mask\":[0,0]}",
+    "data.jsonl: none of 1 rows has a token to learn within 512 tokens"
+  ),
 ])
 func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
   #expect(message { try Prepared(data) } == expected)

@@ -107,6 +107,9 @@ extension BadInput {
     weights("NaN weight", "the tensor 'model.layers.0.input_layernorm.weight' is not finite at element 5") {
       $0[1].tensor[5] = .nan
     },
+    weights("output head beside tied embeddings", "the tensor 'lm_head.weight' is not 'model.embed_tokens.weight'") {
+      $0.append(("lm_head.weight", Tensor($0[0].tensor.array.map { $0 + 1 }, shape: $0[0].tensor.shape)))
+    },
     model("tokenizer.json cut off", 65, "model/tokenizer.json:1:9: not valid JSON: unexpected end") {
       try $0.write("{\"added\"", to: "model/tokenizer.json")
     },
@@ -184,6 +187,7 @@ extension BadInput {
   private static let initAdapter = [
     adapter("rank 0", "--rank 0", 64, "the rank 0 is out of range"),
     adapter("alpha that is no number", "--alpha nan", 64, "alpha nan is not a number greater than zero"),
+    adapter("alpha beyond float32", "--alpha 1e300", 64, "alpha 1e+300 is not a number greater than zero that float32 has"),
     adapter("unknown target module", "--target-modules k_proj,nope", 64, "no linear layer is called 'nope'"),
     adapter("layer that is not there", "--layers-to-transform 2", 64, "there is no layer 2"),
     adapter("adapter that is not there", "--from-adapter nowhere", 66, "nowhere/adapter_config.json"),
@@ -232,6 +236,13 @@ extension BadInput {
     training("checkpoint of another recipe", "--checkpoint trained --max-steps 3 --learning-rate 0.5", 65, "was trained with learning-rate 0.0003", in: .trained),
     training("horizon that is reached", "--checkpoint trained --max-steps 2", 65, "the checkpoint is at step 2, and the horizon is 2 steps", in: .trained),
     training("no steps", "--steps -1", 64, "--steps must be at least 1, found -1"),
+    training("horizon of too many steps", "--max-steps 9223372036854775807", 64, "--max-steps must be from 1 to 1000000000"),
+    training("influences before the start", "--max-steps 2 --influences=-1", 64, "--influences must be a step from 0 to the horizon 2"),
+    training("influences beyond the horizon", "--max-steps 2 --influences 3", 64, "--influences must be a step from 0 to the horizon 2"),
+    training("directory of the user's for the partial state", "", 73, "out.partial exists and is not an artifact") {
+      try FileManager.default.createDirectory(atPath: $0.path("out.partial"), withIntermediateDirectories: true)
+      try $0.write("mine", to: "out.partial/notes")
+    },
     training("no rows a step", "--batch-size 0", 64, "--batch-size must be from 1 to 65536"),
     training("rate that diverges", "--max-steps 3 --learning-rate 1e30", 65, "training diverged at step 2: loss nan"),
     training("threads that are no number", "--threads many", 64, "The value 'many' is invalid for '--threads <threads>'"),
@@ -257,22 +268,42 @@ extension BadInput {
 // MARK: - The other programs
 
 extension BadInput {
+  /// A checkpoint that went too far in one step: 'far'.
+  private static func diverged(_ stage: String, _ options: String) -> BadInput {
+    BadInput(
+      "checkpoint that diverged", stage, "--base base --checkpoint far " + options, 65, "what the model predicts is not finite",
+      in: .start
+    ) {
+      let far = ["--max-steps", "1", "--learning-rate", "1e30", "-o", "far"]
+      try $0.succeed("train-step", ["--base", "base", "--dataset", "data", "--checkpoint", "start"] + far)
+    }
+  }
+
   private static let others = [
     BadInput("no validation rows", "evaluate", "--base base --dataset data -o out", 65, "the dataset 'data' has no validation rows", in: .start),
     BadInput("unknown split", "evaluate", "--base base --dataset data --split dev -o out", 64, "--split must be validation, train or test, found 'dev'", in: .start),
     BadInput("split that the data has not", "evaluate", "--base base --dataset data --split test -o out", 65, "the dataset 'data' has no test rows", in: .start),
     BadInput("checkpoint of another base", "evaluate", "--base other --dataset data --checkpoint start --split train -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),
+    diverged("evaluate", "--dataset data --split train -o out"),
+    diverged("generate", "--prompt a"),
+    BadInput("output of a stage that makes none", "generate", "--base base --prompt a -o out", 64, "--output: generate makes no artifact", in: .base),
+    BadInput("choices without chance", "generate", "--base base --prompt a --seed 3", 64, "--top-p and --seed have no effect without --temperature", in: .base),
+    BadInput("more tokens than any text has", "generate", "--base base --prompt a --max-new-tokens 9223372036854775807", 64, "--max-new-tokens must be from 1 to 1000000", in: .base),
+    BadInput("style and template", "prepare-data", "--base base --data-path data.jsonl --prompt-style plain --prompt-template t -o out", 64, "--prompt-style and --prompt-template exclude one another", in: .start),
     BadInput("checkpoint of another base", "merge", "--base other --checkpoint start -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),
     BadInput("no size", "merge", "--base base --checkpoint start --max-shard-size big -o out", 64, "--max-shard-size: 'big' is no size", in: .start),
     BadInput("prompt beyond the context", "generate", "--base base --prompt \(String(repeating: "x", count: 80))", 65, "the prompt has 81 tokens, the model's context is 64", in: .base),
     BadInput("no prompt", "generate", "--base base", 64, "--prompt is missing or empty", in: .base),
     BadInput("no rank and no energy", "convert-to-lora", "--base base --checkpoint start -o out", 64, "either --rank or --energy must be given", in: .start),
-    BadInput("rank and energy", "convert-to-lora", "--base base --checkpoint start --rank 2 --energy 1 -o out", 64, "either --rank or --energy must be given", in: .start),
+    BadInput("rank and energy", "convert-to-lora", "--base base --checkpoint start --rank 2 --energy 1 -o out", 64, "--rank and --energy exclude one another", in: .start),
     BadInput("no energy", "convert-to-lora", "--base base --checkpoint start --energy 1.5 -o out", 64, "--energy must be above 0 and at most 1, found 1.5", in: .start),
     BadInput("no rank", "convert-to-lora", "--base base --checkpoint start --rank 0 -o out", 64, "--rank must be at least 1, found 0", in: .start),
     BadInput("LoRA of another base", "convert-to-lora", "--base other --checkpoint start --rank 1 -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),
     BadInput("unknown scheme", "push-artifact", "--artifact base --to ftp://x -o out", 64, "cannot push to 'ftp://x'", in: .base),
     BadInput("checkpoint without its base", "push-artifact", "--artifact start --to dir:peft -o out", 64, "publishing a checkpoint needs its base", in: .start),
+    BadInput("a checkpoint in the place of its export", "push-artifact", "--artifact start --base base --to dir:start --replace -o out", 73, "start exists and is a checkpoint, which an adapter does not replace", in: .start),
+    BadInput("a base in the place of an export", "push-artifact", "--artifact start --base base --to dir:base --replace -o out", 73, "base exists and is a base, which an adapter does not replace", in: .start),
+    BadInput("a dataset in the place of a receipt", "push-artifact", "--artifact start --base base --to dir:peft -o data", 73, "'data' exists and is a dataset, not a receipt", in: .start),
     BadInput("a directory of the user's in the way", "push-artifact", "--artifact base --to dir:model -o out", 73, "model exists and is not an artifact", in: .base),
     BadInput("no such pipeline", "randlora", "run nowhere.yaml", 66, "nowhere.yaml"),
     BadInput("unknown flag", "merge", "--bsae base --checkpoint start -o out", 64, "Unknown option '--bsae'", in: .start),

@@ -54,7 +54,7 @@ private func quantizedSandbox() throws -> Sandbox {
     try sandbox.fail(
       "import-base", ["--base-model", "model", "-o", "four"] + flags, code: code, saying: message, sourceLocation: at)
   }
-  try fail(["--no-double-quant"], 64, "--double-quant has no effect without --quantize")
+  try fail(["--no-double-quant"], 64, "--no-double-quant has no effect without --quantize")
   try fail(["--quantize", "int8", "--blocksize", "128"], 64, "--blocksize has no effect with --quantize int8")
   try fail(["--quantize", "nf4", "--blocksize", "48"], 64, "--blocksize 48 is no size of blocks")
   try fail(["--quantize", "nf4", "--skip-modules", "lm_hat"], 64, "no linear layer is called 'lm_hat'")
@@ -126,7 +126,16 @@ private func logits(_ sandbox: Sandbox, _ inputs: [String], _ output: String) th
   let inputs = ["--base", "four", "--checkpoint", "start", "--original-base"]
   try TinyModel.write(in: sandbox, as: "other-model", seed: 2)
   try sandbox.succeed("import-base", ["--base-model", "other-model", "-o", "other"])
-  try fail(inputs + ["other"], 65, "'four' was not quantized from 'other': 'model.layers.0.self_attn.k_proj.weight' differs")
+  try fail(inputs + ["other"], 65, "'four' was not quantized from 'other': 'model.embed_tokens.weight' differs")
+  // Also where the adapter changes nothing.
+  for name in ["model.layers.1.mlp.up_proj.weight", "model.norm.weight"] {
+    try TinyModel.write(in: sandbox, as: name) { weights in
+      let index = weights.firstIndex { $0.name == name } ?? 0
+      weights[index].tensor.scale(by: -1)
+    }
+    try sandbox.succeed("import-base", ["--base-model", name, "-o", "of-\(name)"])
+    try fail(inputs + ["of-\(name)"], 65, "'four' was not quantized from 'of-\(name)': '\(name)' differs")
+  }
   try fail(inputs + ["four"], 65, "'four' was not quantized from 'four'")
   try sandbox.succeed("init-adapter", ["--base", "plain", "--rank", "2", "-o", "start-plain"])
   try fail(
