@@ -55,9 +55,10 @@ package struct AdapterConfiguration: Sendable, Equatable {
     for entry in alphaPattern {
       try check(
         entry.value > 0 && Float(entry.value).isFinite,
-        "alpha_pattern: \(entry.value) of '\(entry.pattern)' is not a number greater than zero that float32 has")
+        "alpha_pattern: \(entry.value) of '\(entry.pattern)' is not a number greater than zero")
     }
-    try check(alpha > 0 && Float(alpha).isFinite, "alpha \(alpha) is not a number greater than zero that float32 has")
+    try check(alpha > 0 && alpha.isFinite, "alpha \(alpha) is not a number greater than zero")
+    try check(Float(alpha).isFinite, "alpha \(alpha) is larger than any number of float32")
     try check(dropout >= 0 && dropout < 1, "the dropout probability \(dropout) is not in 0..<1")
     let layers = (layersToTransform ?? []).isEmpty ? nil : layersToTransform
     if case .names(let names) = targetModules {

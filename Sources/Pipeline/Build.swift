@@ -100,9 +100,12 @@ package final class Build: Sendable {
 
   /// Runs stages, each with everything that it is made from.
   ///
-  /// - Throws: `Failure` when the pipeline does not fit its programs; then nothing has run.
+  /// - Throws: `Failure` when the pipeline does not fit its programs; then nothing has run, and no store is made.
   package func run(_ declarations: [StageDeclaration]) async throws(Failure) -> RunSummary {
     let stages = try await StageBinder(catalog: StageCatalog(processes)).bind(declarations)
+    let checks = try await OptionChecks(of: stages, processes: processes, store: store)
+    if !options.dryRun { try store.make() }
+    try checks.remember()
     state.withLock { $0.declarations = declarations }
     let use = try await use()
     defer { withExtendedLifetime(use) {} }

@@ -26,7 +26,7 @@ extension Build {
         stage.interface.segmented
         ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
         : await perform(try action(stage, artifacts), forced: isForced(stage))
-      if case .available(let digest) = outcome, let path = stage.declaration.export?.path, !options.dryRun {
+      if case .available(let digest) = outcome, let path = stage.declaration.export?.path {
         try export(digest, to: path.hasPrefix("/") ? path : directory + "/" + path, label)
       }
       return outcome
@@ -90,7 +90,10 @@ extension Build {
   }
 
   private func export(_ digest: Digest, to place: String, _ label: RunEvent.Label) throws(Failure) {
-    if try Export(try store.object(digest), to: place, memo: store.memo).write() {
+    let export = Export(try store.object(digest), to: place, memo: store.memo)
+    if options.dryRun {
+      if !export.isThere { tell(.wouldExport(label, path: place)) }
+    } else if try export.write() {
       tell(.exported(label, path: place))
     }
   }

@@ -26,7 +26,10 @@ struct CommandOutput {
   func seal(as output: String, _ preimage: ActionPreimage, memo: DigestMemo) throws(Failure) {
     let files = try Files.tree(directory)
     for declared in outputs where !files.contains(where: { Self.covers(declared, $0) }) {
-      throw Failure(.badData, "the command ended with success but did not make '\(declared)' in $output")
+      let isEmpty = Files.isDirectory(directory + "/" + declared)
+      throw Failure(
+        .badData, "the command ended with success but did not make '\(declared)' in $output"
+          + (isEmpty ? ": the directory has no files" : ""))
     }
     for file in files where !outputs.contains(where: { Self.covers($0, file) }) {
       throw Failure(

@@ -13,6 +13,11 @@ struct Export {
     self.memo = memo
   }
 
+  /// Whether the copy is there, as it was made.
+  var isThere: Bool {
+    (try? Artifact.open(destination, memo: memo))?.digest == artifact.digest
+  }
+
   /// Makes the copy, in place of an older artifact there. False when it is there already.
   ///
   /// - Throws: `Failure.outputExists` when something else than an artifact lies there.

@@ -67,14 +67,24 @@ package final class LocalProcesses: StageProcesses {
     }
   }
 
-  /// A program that gives no answer: with its own words, and of the kind that its exit code says.
+  /// A program that gives no answer: with its own sentence, where it has one, and of the kind that its exit code says.
   private static func refusal(
     _ executable: String, _ arguments: [String], _ status: TerminationStatus, _ errors: String
   ) -> Failure {
     var kind = Failure.Kind.badData
-    if case .exited(let code) = status { kind = Failure.Kind(rawValue: code) ?? .badData }
-    let lines = errors.split(separator: "\n").joined(separator: "\n")
-    return Failure(kind, "\(executable) \(arguments.joined(separator: " ")) failed: \(lines)")
+    var how = "was killed"
+    if case .exited(let code) = status {
+      (kind, how) = (Failure.Kind(rawValue: code) ?? .badData, "failed with exit code \(code)")
+    }
+    let lines = errors.split(separator: "\n").map(String.init)
+    func words(after mark: String) -> String? {
+      lines.first { $0.hasPrefix(mark) }.map { String($0.dropFirst(mark.count)) }
+    }
+    if let sentence = words(after: "error: ") {
+      return Failure(kind, "\(Files.name(of: executable)): \(sentence)", hint: words(after: "hint: "))
+    }
+    let said = lines.isEmpty ? "" : ": " + lines.joined(separator: "\n")
+    return Failure(kind, "\(executable) \(arguments.joined(separator: " ")) \(how)\(said)")
   }
 
   package func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {

@@ -56,6 +56,9 @@ struct PathContent: Sendable {
         switch try FileStatus(directory + "/" + prefix + name, followingLinks: true) {
         case .file: files.append(prefix + name)
         case .directory: pending.append((prefix + name + "/", depth + 1))
+        case .missing where name.contains("\u{FFFD}"):
+          throw Failure(
+            .badData, "\(directory)/\(prefix)\(name): the name of the file is not valid UTF-8", hint: "rename it")
         case .symbolicLink, .special, .missing:
           throw Failure(.badData, "\(directory)/\(prefix)\(name) is neither a file nor a directory")
         }

@@ -57,6 +57,7 @@ package struct PipelineFile: Sendable {
     _ sources: [PipelineSource], _ settings: [(name: String, value: String)]
   ) throws(Failure) -> Variables {
     var variables = Variables()
+    variables.later = Set(sources.flatMap(\.variables).map(\.key))
     for (name, keyCursor, value) in sources.flatMap(\.variables) {
       guard name.utf8.allSatisfy(\.isNameByte), !name.isEmpty else {
         throw keyCursor.failure("'\(name)' is no name for a variable: letters, digits, '_' and '-' only")
@@ -65,6 +66,7 @@ package struct PipelineFile: Sendable {
       let setting = settings.last { $0.name == name }?.value
       let text = value.isNull ? "" : try variables.text(of: value)
       variables.define(name, setting ?? text)
+      variables.later.remove(name)
     }
     for (name, _) in settings where variables[name] == nil {
       throw Failure(

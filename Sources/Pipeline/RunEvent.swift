@@ -24,6 +24,8 @@ package enum RunEvent: Sendable {
   /// Not done because of a stage that it reads.
   case skipped(Label, because: String)
   case exported(Label, path: String)
+  /// Only under `--dry-run` and in `status`: the copy is not there, or another.
+  case wouldExport(Label, path: String)
   /// It ran a second time, and made the same or not.
   case compared(Label, ArtifactDifference, same: Bool)
   case warned(Label, String)

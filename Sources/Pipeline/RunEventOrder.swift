@@ -6,6 +6,7 @@ extension RunEvent {
       .wouldRun(let label, _), .waiting(let label, _), .started(let label, _),
       .progress(let label, _), .retrying(let label, _, _, _), .finished(let label, _, _),
       .interrupted(let label, _), .failed(let label, _, _, _), .skipped(let label, _), .exported(let label, _),
+      .wouldExport(let label, _),
       .compared(let label, _, _), .warned(let label, _):
       label
     }

@@ -108,7 +108,7 @@ struct SegmentChain {
     for cut in cuts where cut > step && cut <= target {
       let outcome = await build.perform(
         try await action(from: step, state, to: cut), forced: isForced,
-        reasons: step > startStep ? [.stepsMissing(from: step, to: cut)] : nil,
+        reasons: try await reasons(from: step, to: cut),
         keep: { partial throws(Failure) in try await keep(partial) })
       guard case .available(let digest) = outcome else { return outcome }
       (step, state) = (cut, try build.store.object(digest))

@@ -33,9 +33,15 @@ struct StageExpansion {
   /// A default for a program that no stage of the file runs is a slip of the pen.
   private func checkDefaults(of source: PipelineSource) throws(Failure) {
     if source.defaults.isEmpty { return }
-    var programs = ["evaluate"]
+    var programs: [String] = []
     for (_, _, stage) in try source.stages?.members() ?? [] {
-      for (key, _, value) in try stage.members() where key == "stage" { programs.append(try value.text()) }
+      for (key, _, value) in try stage.members() {
+        if key == "stage" { programs.append(try value.text()) }
+        if key == "evaluate", case .text = value.content { programs.append(key) }
+        if key == "evaluate", case .mapping(let members) = value.content {
+          programs.append(try members.first { (try? $0.key.text()) == "stage" }?.value.text() ?? key)
+        }
+      }
     }
     for (program, cursor, _) in source.defaults where !programs.contains(program) {
       throw cursor.failure(

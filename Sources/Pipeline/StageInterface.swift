@@ -37,6 +37,8 @@ package struct StageInterface: Sendable {
   package let parameters: [Parameter]
   /// Whether the stage advances one of its inputs by `--steps N`, so that a long run can be cut into calls.
   package let segmented: Bool
+  /// Whether it can be asked what it thinks of its options (`--check`) before there is anything to read.
+  package let checks: Bool
 
   /// The input that a segmented stage advances: the one of its output's kind.
   package var advancedRole: String? {
@@ -47,7 +49,7 @@ package struct StageInterface: Sendable {
   /// - Throws: `Failure.badData` naming the program and the field that is wrong.
   package init(_ document: JSONDocument) throws(Failure) {
     let cursor = document.cursor
-    try cursor.allowOnly(["name", "revision", "inputs", "output", "parameters", "segmented"])
+    try cursor.allowOnly(["name", "revision", "inputs", "output", "parameters", "segmented", "checks"])
     name = try cursor.field("name").string()
     revision = try cursor.field("revision").integer(in: 0...)
     inputs = try cursor.field("inputs").elements().map { element throws(Failure) in try Input(element) }
@@ -57,6 +59,7 @@ package struct StageInterface: Sendable {
       try Parameter(element)
     }
     segmented = try cursor.optional("segmented")?.bool() ?? false
+    checks = try cursor.optional("checks")?.bool() ?? false
     if segmented, advancedRole == nil || !parameters.contains(where: { $0.name == "steps" }) {
       throw cursor.failure("a segmented stage needs a parameter 'steps' and an input of its output's kind")
     }
@@ -66,7 +69,7 @@ package struct StageInterface: Sendable {
     name: String, revision: Int, inputs: [Input], output: ArtifactKind?, parameters: [Parameter], segmented: Bool
   ) {
     (self.name, self.revision, self.inputs, self.output) = (name, revision, inputs, output)
-    (self.parameters, self.segmented) = (parameters, segmented)
+    (self.parameters, self.segmented, checks) = (parameters, segmented, false)
   }
 
   /// The input that an artifact of a role is given as.

@@ -88,6 +88,11 @@ struct StageParameters: Sendable {
     return resolved
   }
 
+  /// Whether a path among them is known only when another stage is made.
+  var hasOpenPaths: Bool {
+    given.contains { entry in (entry.value.arrayValue ?? []).contains { $0["from"] != nil } }
+  }
+
   /// The files and directories whose content counts.
   var paths: [(name: String, path: String)] {
     given.filter { $0.parameter.kind == .path && $0.parameter.influence != .never }.flatMap { entry in

@@ -51,7 +51,7 @@ actor StageQuestions {
     let bytes = try await processes.answer(
       stage.executable, arguments, directory: stage.declaration.directory)
     let document = try JSONDocument(bytes, source: source)
-    if !store.isReadOnly { try AtomicFile.write(Self.memo(document.root), to: store.answerPath(key)) }
+    store.remember(try Self.memo(document.root), under: key)
     return document
   }
 
@@ -70,18 +70,20 @@ actor StageQuestions {
   }
 
   private func memoKey(_ question: [String]) throws(Failure) -> Digest {
-    var program: JSON = .null
-    if case .file(let identity) = try FileStatus(stage.executable, followingLinks: true) {
-      program = .array(
-        [identity.device.description, "\(identity.inode)", "\(identity.size)", "\(identity.changed)"]
-          .map { .string($0) })
-    }
     let asked: JSON = [
-      "question": .array(question.map { .string($0) }), "program": program,
+      "question": .array(question.map { .string($0) }), "program": try Self.identity(of: stage.executable),
       "stage": .string(stage.interface.name), "revision": .integer(stage.interface.revision),
       "flags": .array(stage.parameters.flags(threads: nil).map { .string($0) }),
       "inputs": .array(inputs.map { .array([.string($0.role), .string($0.artifact.digest.hex)]) }),
     ]
     return Digest.sha256(try asked.canonical)
+  }
+
+  /// What tells a program from a later one of the same name.
+  static func identity(of executable: String) throws(Failure) -> JSON {
+    guard case .file(let identity) = try FileStatus(executable, followingLinks: true) else { return .null }
+    return .array(
+      [identity.device.description, "\(identity.inode)", "\(identity.size)", "\(identity.changed)"]
+        .map { .string($0) })
   }
 }

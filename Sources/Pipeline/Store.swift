@@ -28,17 +28,28 @@ package struct Store: Sendable {
     "objects", "actions", "locks", "tmp", "logs", "answers", "damaged", "pins",
   ]
 
-  /// - Throws: `Failure.io` when the directories cannot be made.
+  /// A store at a place where there may be none yet.
   package init(
     _ root: String, upstream: [Store] = [], memo: DigestMemo = .standard
   ) throws(Failure) {
     self.root = try Files.absolute(root)
     (self.memo, self.upstream) = (memo, upstream)
     isReadOnly = Files.isDirectory("\(root)/objects") && !Files.isWritable("\(root)/objects")
+  }
+
+  /// Makes the directories of a store that is new.
+  ///
+  /// - Throws: `Failure.io` when that is not possible.
+  func make() throws(Failure) {
     if isReadOnly { return }
-    for directory in Self.directories { try Files.makeDirectories("\(self.root)/\(directory)") }
-    if case .missing = try FileStatus("\(self.root)/.gitignore") {
-      try AtomicFile.write("*\n", to: "\(self.root)/.gitignore")
+    do {
+      try Witness.unseen { () throws(Failure) in
+        for directory in Self.directories { try Files.makeDirectories("\(root)/\(directory)") }
+        if case .missing = try FileStatus("\(root)/.gitignore") { try AtomicFile.write("*\n", to: "\(root)/.gitignore") }
+      }
+    } catch {
+      throw Failure(
+        error.kind, error.message, hint: error.hint ?? "set RANDLORA_STORE to a directory that you may write to")
     }
   }
 
@@ -60,6 +71,14 @@ package struct Store: Sendable {
   func workPath(_ key: Digest) -> String { "\(root)/tmp/\(key)" }
   package func logPath(_ key: Digest) -> String { "\(root)/logs/\(key).log" }
   func answerPath(_ key: Digest) -> String { "\(root)/answers/\(key).json" }
+  /// Keeps an answer, where there is a place for it.
+  func remember(_ answer: String, under key: Digest) {
+    Witness.unseen {
+      guard !isReadOnly, Files.isDirectory("\(root)/answers") else { return }
+      try? AtomicFile.write(answer, to: answerPath(key))
+    }
+  }
+
   /// The paths of all answers that are kept.
   var answers: [String] { ((try? Files.names(in: "\(root)/answers")) ?? []).map { "\(root)/answers/\($0)" } }
 

@@ -4,6 +4,8 @@ import Failures
 /// variables: `${matrix.rank.${matrix.method}-alpha}`.
 struct Variables: Sendable {
   private(set) var values: [(name: String, value: String)] = []
+  /// Names that will be defined, but are not yet.
+  var later: Set<String> = []
 
   init() {}
 
@@ -53,6 +55,10 @@ struct Variables: Sendable {
 
   private func value(of name: String, at cursor: YAMLCursor) throws(Failure) -> String {
     if let value = self[name] { return value }
+    if later.contains(name) {
+      throw cursor.failure(
+        "the variable '\(name)' has no value yet", hint: "a variable may use those that are declared above it")
+    }
     throw cursor.failure(
       "unknown variable '\(name)'",
       hint: Suggestion.hint(for: name, among: names, calling: "variables") ?? "declare it under 'variables:'")

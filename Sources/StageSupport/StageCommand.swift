@@ -69,6 +69,7 @@ extension StageCommand {
     }
     guard var command = try parsed(arguments) else { return }
     try command.resolve()
+    if command.options.check { return }
     if let answer = try command.answer() { return Console.printResult(answer) }
     Interruption.install()
     let stage = try Stage(command)

@@ -26,7 +26,7 @@ extension StageCommand {
       "name": .string(stage.name), "revision": .integer(stage.revision),
       "inputs": .array(stage.inputs.map(\.json)),
       "output": stage.output.map { .string($0.rawValue) } ?? .null,
-      "parameters": .array(parameters),
+      "parameters": .array(parameters), "checks": true,
     ]
     if stage.segmented { description["segmented"] = true }
     return .object(description)

@@ -18,6 +18,9 @@ package struct StageOptions: ParsableArguments {
   @Flag(help: "Print what this program reads, makes and takes, as JSON, and exit.")
   package var describe = false
 
+  @Flag(help: "See whether the other options make sense together, read no artifact, and exit.")
+  package var check = false
+
   package init() {}
 }
 

@@ -8,10 +8,5 @@ final class EventLog: Sendable {
 
   var all: [RunEvent] { events.withLock { $0 } }
 
-  var firstFailure: Failure? {
-    for event in all { if case .failed(_, let failure, _, _) = event { return failure } }
-    return nil
-  }
-
   func add(_ event: RunEvent) { events.withLock { $0.append(event) } }
 }

@@ -22,10 +22,11 @@ struct ExplainCommand: AsyncParsableCommand {
     let selected = pipeline.stages.filter {
       stages.isEmpty || stages.contains($0.name) || stages.contains($0.family)
     }
-    let events = try await options.plan(pipeline, stages, store).inOrder(of: pipeline)
+    let (events, exitCode) = try await options.plan(pipeline, stages, store)
     for event in events where isSelected(event.label, selected) {
       if json { Console.printResult(JSON.object(event.json).text(indent: 0)) } else { show(event, store) }
     }
+    if exitCode != 0 { throw ExitCode(exitCode) }
   }
 
   private func show(_ event: RunEvent, _ store: Store) {
@@ -35,6 +36,9 @@ struct ExplainCommand: AsyncParsableCommand {
     case .wouldRun(let label, let reasons):
       Console.printResult("\(label) would run:")
       for reason in reasons { Console.printResult("  \(reason.text)") }
+    case .wouldExport(let label, let path): Console.printResult("\(label) would be exported to \(path)")
+    case .failed(let label, let failure, _, _): Console.printResult("\(label) cannot run: \(failure.message)")
+    case .skipped(let label, let cause): Console.printResult("\(label) cannot run: '\(cause)' cannot be made")
     default: return
     }
   }

@@ -79,20 +79,24 @@ struct FinetuneCommand: AsyncParsableCommand {
     let output = try Files.absolute(outputDir)
     // Better now than after the training.
     try ArtifactWriter.check(output: output)
-    let stages = FinetuneStages(programs: LocalProcesses(siblings: SiblingProgram.directory))
-    try await stages.check(device: device, publishing: pushToHub ? hubModelID : nil)
-    let quantization = quantize ? try await stages.quantization() : []
-    let pipeline = try PipelineFile(
-      yaml: String(decoding: PackageResources.finetune_yaml, as: UTF8.self),
-      path: Files.parent(of: output) + "/finetune.yaml",
-      settings: try values(output) + quantization + parameters.values())
-    let store = try StorePlace.open(StorePlace.named ?? pipeline.storePath)
-    try await settings.run(pipeline.stages, of: pipeline, in: store)
+    let path = try Files.absolute("finetune.yaml")
+    do {
+      let pipeline = try PipelineFile(
+        yaml: String(decoding: PackageResources.finetune_yaml, as: UTF8.self), path: path,
+        settings: try values(output) + parameters.values())
+      let store = try StorePlace.open(StorePlace.named ?? PipelineFile.storePath(beside: output))
+      try await settings.run(pipeline.stages, of: pipeline, in: store)
+    } catch let failure as Failure where failure.message.hasPrefix(path + ":") {
+      // Nobody wrote that file: what is wrong with it came from the command line.
+      let sentence = failure.message.dropFirst(path.count + 1).drop { $0 != " " }.dropFirst()
+      throw Failure(.usage, String(sentence), hint: failure.hint)
+    }
   }
 
   private func values(_ output: String) throws(Failure) -> [(name: String, value: String)] {
     let evaluates = valSetSize != 0
-    return [
+    let quantization = quantize ? [("base.quantize", "nf4")] : []
+    return quantization + [
       ("base_model", try Self.place(baseModel)), ("data_path", try Self.place(dataPath)), ("output_dir", output),
       ("batch_size", "\(batchSize ?? 4)"), ("accumulation", "\(max(1, 16 / (batchSize ?? 4)))"),
       ("num_epochs", "\(numEpochs)"), ("learning_rate", "\(learningRate)"), ("cutoff_len", "\(cutoffLen)"),

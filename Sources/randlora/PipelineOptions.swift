@@ -21,18 +21,17 @@ struct PipelineOptions: ParsableArguments {
     try StorePlace.open(StorePlace.named ?? pipeline.storePath)
   }
 
-  /// Finds out what a run would do.
+  /// Finds out what a run would do, and what it would exit with at once: 0 if it could begin.
   func plan(
     _ pipeline: PipelineFile, _ targets: [String], _ store: Store
-  ) async throws(Failure) -> [RunEvent] {
+  ) async throws(Failure) -> (events: [RunEvent], exitCode: Int32) {
     var options = RunOptions()
-    options.dryRun = true
+    (options.dryRun, options.keepGoing) = (true, true)
     let events = EventLog()
     let build = Build(
       store: store, processes: LocalProcesses(siblings: SiblingProgram.directory), options: options,
       report: events.add)
     let summary = try await build.run(try pipeline.selection(targets))
-    if let failure = events.firstFailure, summary.exitCode != 0 { throw failure }
-    return events.all
+    return (events.all.inOrder(of: pipeline), summary.exitCode)
   }
 }

@@ -33,18 +33,28 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // No store is made for a pipeline that cannot be read.
-    if case .missing = try FileStatus(storeRoot, followingLinks: true) { _ = try options.pipeline() }
     let store = try StorePlace.open(storeRoot)
     let witness = Witness()
     let summary = try await Witness.$current.withValue(witness) {
       let pipeline = try options.pipeline()
-      for name in force { _ = try pipeline.selection([name]) }
+      let selected = try pipeline.selection(stages)
+      for name in force { try requireSelected(name, in: pipeline, selected) }
       _ = try FileStatus(SiblingProgram.own)
-      return try await settings.run(try pipeline.selection(stages), of: pipeline, in: store, forced: force)
+      return try await settings.run(selected, of: pipeline, in: store, forced: force)
     }
     if canBeRemembered, summary.isQuiet, !store.isReadOnly, let testimony = witness.testimony {
       try memo(store).remember(summary, testimony)
+    }
+  }
+
+  /// - Throws: `Failure.usage` when a stage that is to run is none, or none of those that were asked for.
+  private func requireSelected(
+    _ name: String, in pipeline: PipelineFile, _ selected: [StageDeclaration]
+  ) throws(Failure) {
+    _ = try pipeline.selection([name])
+    guard selected.contains(where: { $0.name == name || $0.family == name }) else {
+      throw Failure(
+        .usage, "--force \(name): nothing that is asked for is made from '\(name)'", hint: "name it as a stage to make, too")
     }
   }
 

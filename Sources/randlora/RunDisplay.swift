@@ -84,6 +84,7 @@ final class RunDisplay: Sendable {
       return (["\(styled("differs", "1;31"))   \(label)"] + difference.lines.map { "          " + $0 }).joined(
         separator: "\n")
     case .exported(let label, let path): return "exported  \(label) to \(path)"
+    case .wouldExport(let label, let path): return "would export \(label) to \(path)"
     case .reused, .failed, .warned: return nil
     }
   }

@@ -42,6 +42,7 @@ extension RunEvent {
         ])
     case .skipped(let label, let cause): return Self.object("skipped", label, ["because": .string(cause)])
     case .exported(let label, let path): return Self.object("exported", label, ["path": .string(path)])
+    case .wouldExport(let label, let path): return Self.object("would-export", label, ["path": .string(path)])
     case .compared(let label, let difference, let same):
       return Self.object("compared", label, ["same": .bool(same), "difference": difference.json])
     case .warned(let label, let text): return Self.object("warned", label, ["message": .string(text)])

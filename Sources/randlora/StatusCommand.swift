@@ -18,12 +18,13 @@ struct StatusCommand: AsyncParsableCommand {
 
   func run() async throws {
     let pipeline = try options.pipeline()
-    let events = try await options.plan(pipeline, stages, options.store(pipeline)).inOrder(of: pipeline)
+    let (events, exitCode) = try await options.plan(pipeline, stages, options.store(pipeline))
     if json {
       for event in events { Console.printResult(JSON.object(event.json).text(indent: 0)) }
     } else {
       show(events)
     }
+    if exitCode != 0 { throw ExitCode(exitCode) }
   }
 
   private func show(_ events: [RunEvent]) {
@@ -33,6 +34,9 @@ struct StatusCommand: AsyncParsableCommand {
       case .reused(let label, let digest): table.add("\(label)", "up to date", String(digest.hex.prefix(12)))
       case .wouldRun(let label, let reasons):
         table.add("\(label)", "to run", reasons.map(\.text).joined(separator: "; "))
+      case .wouldExport(let label, let path): table.add("\(label)", "to export", path)
+      case .failed(let label, let failure, _, _): table.add("\(label)", "cannot run", failure.message)
+      case .skipped(let label, let cause): table.add("\(label)", "cannot run", "'\(cause)' cannot be made")
       default: continue
       }
     }

@@ -10,16 +10,10 @@ enum StorePlace {
   /// `$RANDLORA_STORE`, nil when it is not set.
   static var named: String? { Console.environment("RANDLORA_STORE").flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// The store at a place, made where there is none, with those of `$RANDLORA_STORE_UPSTREAM` behind it.
+  /// The store at a place, which a run makes where there is none, with those of `$RANDLORA_STORE_UPSTREAM` behind it.
   static func open(_ root: String) throws(Failure) -> Store {
     share(root)
-    let upstream = try upstream()
-    do throws(Failure) {
-      return try Store(root, upstream: upstream)
-    } catch {
-      throw Failure(
-        error.kind, error.message, hint: error.hint ?? "set RANDLORA_STORE to a directory that you may write to")
-    }
+    return try Store(root, upstream: upstream())
   }
 
   /// Names in `$RANDLORA_STORE_UPSTREAM` are separated as in `$PATH`.

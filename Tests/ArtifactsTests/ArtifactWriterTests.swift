@@ -68,7 +68,7 @@ import Testing
     refused.message.hasPrefix("\(scratch("out")) exists and holds another artifact: a checkpoint with digest")
   )
   #expect(refused.message.contains(first.digest.hex))
-  #expect(refused.hint == "remove it, or give another --output")
+  #expect(refused.hint == "remove it, or choose another place")
   #expect(try Artifact.open(scratch("out"), as: .checkpoint).digest == first.digest)
   #expect(try scratch.names() == ["out"])
 }

@@ -53,6 +53,7 @@ import Testing
   let (elsewhere, work) = (try Workspace(), try Workspace())
   try await elsewhere.run(yaml, targets: ["base"])
   let key = try #require(try elsewhere.store().keys.first)
+  try work.store().make()
   let held = Mutex(try work.store().lock(key))
   let holder = Task {
     for _ in 0..<12_000 where !work.programs.calls.contains("sh") { try await Task.sleep(for: .milliseconds(10)) }
@@ -88,6 +89,22 @@ import Testing
   #expect(
     work.failures.first?.failure.message
       == "\(work("pipeline.yaml")):2:34: there is no artifact at \(work("./nowhere"))")
+}
+
+@Test func anExportThatIsNotThereIsPlanned() async throws {
+  let work = try Workspace()
+  let yaml = Workspace.pipeline.replacingOccurrences(
+    of: "with: {rank: \"${rank}\"}}", with: "with: {rank: \"${rank}\"}, export: out/start}")
+  func exports() async throws -> [String] {
+    try await work.plan(yaml)
+    return work.events.withLock { $0 }.compactMap { if case .wouldExport(_, let path) = $0 { path } else { nil } }
+  }
+  #expect(try await exports() == [])
+  try await work.run(yaml)
+  #expect(try await exports() == [])
+  try FileManager.default.removeItem(atPath: work("out"))
+  #expect(try await exports() == [work("out/start")])
+  #expect(!FileManager.default.fileExists(atPath: work("out")))
 }
 
 @Test func anExportIsACopyThatOneMayChange() async throws {

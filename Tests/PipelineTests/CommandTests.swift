@@ -119,7 +119,7 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
 
 @Test func aStageThatTakesTooLongIsStopped() async throws {
   let work = try Workspace()
-  for command in ["sleep 60", "trap '' TERM; sleep 60 & wait; sleep 60"] {
+  for command in ["sleep 600", "trap '' TERM; sleep 600 & wait; sleep 600"] {
     let summary = try await work.run(
       "stages:\n  s: {command: \"\(command)\", outputs: [a], timeout: 0.3s}")
     #expect(summary.exitCode == 124)

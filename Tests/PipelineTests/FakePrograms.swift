@@ -52,6 +52,12 @@ final class FakePrograms: StageProcesses {
     if arguments[0] == "--plan" {
       return Array("{\"total_steps\": \(flags.integer("max-steps") ?? 10)}".utf8)
     }
+    if arguments[0] == "--check" {
+      if flags.integer("rank") == 0 {
+        throw Failure(.usage, "init-adapter: --rank must be at least 1", hint: "try 8")
+      }
+      return []
+    }
     if arguments[0] == "--influences" {
       return try Self.influences(flags, at: Int(arguments[1]) ?? 0).canonical
     }
@@ -84,7 +90,7 @@ final class FakePrograms: StageProcesses {
       {"name":"verbose","type":"boolean","default":false,"class":"never"}]
     """,
     "init-adapter": """
-    "inputs":[{"role":"base","kinds":["base"],"required":true}],"output":"checkpoint",
+    "inputs":[{"role":"base","kinds":["base"],"required":true}],"output":"checkpoint","checks":true,
     "parameters":[{"name":"rank","type":"integer","default":32,"class":"result"},
       {"name":"alpha","type":"number","default":null,"class":"result"},
       {"name":"target-modules","type":"list","default":"k_proj,v_proj","class":"result"},

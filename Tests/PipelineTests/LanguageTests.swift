@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Pipeline
+import Synchronization
 import TestSupport
 import Testing
 
@@ -34,6 +35,14 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
     message("stages:\n  a: {stage: x, with: {k: \"${rate}\"}}\nvariables: {rat: 1}")
       == "p.yaml:2:27: unknown variable 'rate'\nhint: did you mean 'rat'?")
   #expect(
+    message("variables: {a: \"${b}\", b: 1}\nstages:\n  s: {stage: x}")
+      == "p.yaml:1:16: the variable 'b' has no value yet\nhint: a variable may use those that are declared above it")
+  #expect(
+    message("variables: {a: \"${a}\"}\nstages:\n  s: {stage: x}")?.contains("'a' has no value yet") == true)
+  #expect(
+    message("x: &x {k: 1}\nstages:\n  s: {<<: *x, stage: x}")
+      == "p.yaml:3:7: '<<' merges nothing here\nhint: give what several stages share under 'defaults' or 'variables'")
+  #expect(
     message("stages:\n  a: {stage: x, with: {k: ${rate}}}")?.contains(
       "hint: inside { } a variable must stand in quotes: \"${name}\"") == true)
   #expect(
@@ -66,6 +75,20 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
         a: {stage: x, matrix: {m: [1, 2]}, export: "out/${matrix.m}"}
         b: {stage: x, export: outer, with: {to: "hf://out/1"}}
       """) == nil)
+}
+
+@Test func aProgramIsAskedOnceWhatItThinksOfItsOptions() async throws {
+  let work = try Workspace()
+  let wrong = await failure { try await work.run(set: [("rank", "0")]) }
+  #expect(
+    wrong?.description
+      == "\(work("pipeline.yaml")):5:57: init-adapter: --rank must be at least 1\nhint: try 8")
+  #expect(work.programs.calls == [])
+  #expect(!FileManager.default.fileExists(atPath: work("store")), "no store is made")
+  try await work.run(targets: ["start"])
+  try await work.run(targets: ["start"])
+  let asked = work.programs.state.withLock { $0.questions.filter { $0.hasPrefix("init-adapter --check") } }
+  #expect(asked == ["init-adapter --check --rank=0", "init-adapter --check --rank=8"])
 }
 
 @Test func whatDoesNotFitTheProgramsIsFoundBeforeAnythingRuns() async throws {

@@ -187,7 +187,7 @@ extension BadInput {
   private static let initAdapter = [
     adapter("rank 0", "--rank 0", 64, "the rank 0 is out of range"),
     adapter("alpha that is no number", "--alpha nan", 64, "alpha nan is not a number greater than zero"),
-    adapter("alpha beyond float32", "--alpha 1e300", 64, "alpha 1e+300 is not a number greater than zero that float32 has"),
+    adapter("alpha beyond float32", "--alpha 1e300", 64, "alpha 1e+300 is larger than any number of float32"),
     adapter("unknown target module", "--target-modules k_proj,nope", 64, "no linear layer is called 'nope'"),
     adapter("layer that is not there", "--layers-to-transform 2", 64, "there is no layer 2"),
     adapter("adapter that is not there", "--from-adapter nowhere", 66, "nowhere/adapter_config.json"),

@@ -38,6 +38,41 @@ import Testing
   }
 }
 
+@Test func `status tells what cannot run, and asking leaves no trace`() throws {
+  let pipeline = try ShellPipeline()
+  try pipeline.sandbox.write(
+    """
+    stages:
+      counted: {stage: count-words, with: {text: words.txt}}
+      lost: {stage: count-words, with: {text: nowhere.txt}}
+
+    """, to: "two.yaml")
+  for question in ["status", "explain", "graph"] { _ = try pipeline.run(question, "two.yaml") }
+  #expect(try pipeline.run("run", "pipeline.yaml", "--dry-run").code == 0)
+  #expect(!FileManager.default.fileExists(atPath: pipeline.sandbox.path(".randlora")))
+  let status = try pipeline.run("status", "two.yaml")
+  #expect(status.code == 66)
+  #expect(status.output.contains("counted  to run"), "\(status.output)")
+  #expect(status.output.contains("lost     cannot run  there is no file or directory at "), "\(status.output)")
+  let forced = try pipeline.run("run", "two.yaml", "counted", "--force", "lost")
+  #expect(forced.code == 64)
+  #expect(forced.errors.hasPrefix("error: --force lost: nothing that is asked for is made from 'lost'\n"))
+}
+
+@Test func `a program that does not say what it is`() throws {
+  let pipeline = try ShellPipeline()
+  let script = pipeline.sandbox.path("bin/count-words")
+  for (body, expected) in [
+    ("exit 3", "count-words --describe failed with exit code 3\n"), ("kill -9 $$", "count-words --describe was killed\n"),
+    ("echo 'error: no words' >&2; echo 'hint: speak' >&2; exit 66", "error: pipeline.yaml:3:20: count-words: no words\nhint: speak\n"),
+  ] {
+    try pipeline.sandbox.write("#!/bin/sh\n\(body)\n", to: "bin/count-words")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+    let outcome = try pipeline.run("run", "pipeline.yaml")
+    #expect(outcome.errors.hasSuffix(expected), "\(outcome.errors)")
+  }
+}
+
 @Test func `randlora STAGE runs the program of that name`() throws {
   let pipeline = try ShellPipeline()
   let outcome = try pipeline.run("count-words", "--describe")

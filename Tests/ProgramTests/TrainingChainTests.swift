@@ -126,7 +126,7 @@ func `training that is interrupted goes on from where it stopped`(signal: Int32)
   try fail(inputs, 64, "Missing expected argument '--checkpoint <checkpoint>'")
   try fail(inputs + ["--checkpoint", "start", "--steps", "0"], 64, "--steps must be at least 1")
   try fail(
-    inputs + ["--checkpoint", "start", "--learning-rate", "0"], 64, "--learning-rate must be greater than 0")
+    inputs + ["--checkpoint", "start", "--learning-rate", "0"], 64, "--learning-rate must be a number greater than 0")
   try fail(inputs + ["--checkpoint", "nowhere"], 66, "there is no artifact at nowhere")
   try sandbox.succeed(
     "train-step",

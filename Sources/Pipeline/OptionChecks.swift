@@ -1,0 +1,80 @@
+import Artifacts
+import Failures
+import JSON
+
+/// What the programs think of the options of their stages, asked before anything runs: a slip in the last stage must
+/// not show after hours of training.
+struct OptionChecks {
+  private let store: Store
+  /// The keys of the questions that were asked now.
+  private var asked: [Digest] = []
+
+  private static let passed: JSON = true
+
+  /// - Throws: `Failure.badData` at the place of an option, in the program's own words.
+  init(of stages: [BoundStage], processes: any StageProcesses, store: Store) async throws(Failure) {
+    self.store = store
+    for stage in stages {
+      try await check(stage.interface, stage.executable, stage.parameters, stage.declaration.inputs, stage, processes)
+      guard let evaluation = stage.evaluation else { continue }
+      let inputs = stage.declaration.inputs + evaluation.inputs
+      try await check(evaluation.interface, evaluation.executable, evaluation.parameters, inputs, stage, processes)
+    }
+  }
+
+  /// Keeps what was found to be right, so that it is not asked again.
+  func remember() throws(Failure) {
+    for key in asked { store.remember(try StageQuestions.memo(Self.passed), under: key) }
+  }
+
+  private mutating func check(
+    _ interface: StageInterface, _ executable: String, _ parameters: StageParameters,
+    _ inputs: [StageDeclaration.Input], _ stage: BoundStage, _ processes: any StageProcesses
+  ) async throws(Failure) {
+    guard interface.checks, !parameters.hasOpenPaths else { return }
+    let flags = parameters.flags(threads: nil) + Self.flags(for: inputs, of: interface)
+    let key = try Self.key(executable, interface, flags)
+    if asked.contains(key) || isKnown(key) { return }
+    do {
+      _ = try await processes.answer(executable, ["--check"] + flags, directory: stage.declaration.directory)
+      asked.append(key)
+    } catch where [.usage, .badData].contains(error.kind) {
+      let place = stage.declaration.cursor(ofOptionIn: error.message)
+      throw Failure(.badData, place.failure(error.message).message, hint: error.hint)
+    } catch {
+      return  // the stage itself will say that a file is not there
+    }
+  }
+
+  private func isKnown(_ key: Digest) -> Bool {
+    guard let bytes = try? Files.contents(of: store.answerPath(key), limit: 1 << 20) else { return false }
+    return StageQuestions.answer(remembered: bytes) == Self.passed
+  }
+
+  /// The inputs, as if they were there: nobody opens them.
+  private static func flags(for inputs: [StageDeclaration.Input], of interface: StageInterface) -> [String] {
+    let given = inputs.compactMap { interface.input(for: $0.role)?.role }
+    let missing = interface.inputs.filter { $0.required && !given.contains($0.role) }.map(\.role)
+    return (given + missing).flatMap { ["--\($0)", "."] }
+  }
+
+  private static func key(
+    _ executable: String, _ interface: StageInterface, _ flags: [String]
+  ) throws(Failure) -> Digest {
+    let asked: JSON = [
+      "question": "--check", "program": try StageQuestions.identity(of: executable), "stage": .string(interface.name),
+      "flags": .array(flags.map { .string($0) }),
+    ]
+    return Digest.sha256(try asked.canonical)
+  }
+}
+
+extension StageDeclaration {
+  /// The place of the parameter that a program's sentence is about, else that of the stage.
+  fileprivate func cursor(ofOptionIn sentence: String) -> YAMLCursor {
+    let words = sentence.split { !($0.isLetter || $0.isNumber || $0 == "-") }
+    let all = parameters + (evaluation?.parameters ?? [])
+    return all.first { argument in words.contains { $0 == "--\(argument.name)" } }?.cursor
+      ?? all.first { argument in words.contains { $0 == argument.name } }?.cursor ?? cursor
+  }
+}
