@@ -48,7 +48,10 @@ package struct Artifact: Sendable {
     guard kinds.isEmpty || kinds.contains(artifact.kind) else {
       let wanted = kinds.dropLast().map(\.words).joined(separator: ", ")
         + (kinds.count > 1 ? " or " : "") + (kinds.last?.words ?? "")
-      throw Failure(.badData, "\(directory) is \(artifact.kind.words), not \(wanted)")
+      let isExport = artifact.kind == .adapter && kinds.contains(.checkpoint)
+      throw Failure(
+        .badData, "\(directory) is \(artifact.kind.words), not \(wanted)",
+        hint: isExport ? "make a checkpoint of it with init-adapter --from-adapter" : nil)
     }
     artifact.frozenFiles = try artifact.verify(verification, memo: memo)
     return artifact

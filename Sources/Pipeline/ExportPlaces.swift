@@ -15,7 +15,8 @@ struct ExportPlaces {
     var places: [(parts: [Substring], owner: Owner, cursor: YAMLCursor)] = []
     for stage in stages {
       for (path, cursor) in stage.exports {
-        let parts = Self.parts(path.hasPrefix("/") ? path : stage.directory + "/" + path)
+        let place = try PipelineSource.plain(path.hasPrefix("/") ? path : stage.directory + "/" + path)
+        let parts = place.split(separator: "/")
         let owner = Owner(stage: stage.name, path: path)
         if let other = owners.updateValue(owner, forKey: parts) {
           throw Self.conflict(owner, "to the same place as '\(other.stage)'", cursor)
@@ -35,14 +36,6 @@ struct ExportPlaces {
     cursor.failure(
       "'\(owner.stage)' would go \(relation)",
       hint: "give each its own place; in a matrix, by a part such as ${matrix.AXIS}")
-  }
-
-  private static func parts(_ path: String) -> [Substring] {
-    var parts: [Substring] = []
-    for part in path.split(separator: "/") where part != "." {
-      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-    }
-    return parts
   }
 }
 

@@ -75,7 +75,7 @@ struct PipelineSource {
   }
 
   /// The absolute path without '.' and '..', so that one file has one name.
-  private static func plain(_ path: String) throws(Failure) -> String {
+  static func plain(_ path: String) throws(Failure) -> String {
     var parts: [Substring] = []
     for part in try Files.absolute(path).split(separator: "/") where part != "." {
       if part == ".." { _ = parts.popLast() } else { parts.append(part) }

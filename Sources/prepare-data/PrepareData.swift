@@ -27,14 +27,15 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
       Data is JSON Lines, a JSON array, CSV or TSV with a header, Parquet or plain text; each may be compressed (gzip, \
       zstd, xz, bzip2) or packed in a zip or tar, which is told by the content. Rows have a 'text'; an 'instruction', \
       'input' and 'output'; a 'prompt' and a 'completion', taken word for word; 'input_ids' and perhaps 'labels' and an \
-      'attention_mask'; or they are conversations: 'messages' as OpenAI has them, or ShareGPT's 'conversations', perhaps with 'tools' and \
-      'system', which the model's chat template writes. --field says where the data calls them otherwise. Each other row \
-      begins with one BOS where the tokenizer has one, and a complete one ends with EOS; of instructions, prompts and \
-      conversations only the answers are learned.
+      'attention_mask'; or they are conversations: 'messages' as OpenAI has them, or ShareGPT's 'conversations', \
+      perhaps with 'tools' and 'system', which the model's chat template writes. --field says where the data calls them \
+      otherwise. Each other row begins with one BOS where the tokenizer has one, and a complete one ends with EOS; of \
+      instructions, prompts and conversations only the answers are learned.
 
       Of several files, or in an archive, names decide: 'validation', 'valid', 'val' or 'dev' holds validation rows, \
-      'test', 'tests' or 'eval' test rows, anything else is trained on. Otherwise validation rows come from --val-data-path or \
-      are taken from the data by seed and content: with a share, no row ever changes sides when others are added.
+      'test', 'tests' or 'eval' test rows, anything else is trained on. Otherwise validation rows come from \
+      --val-data-path or are taken from the data by seed and content: with a share, no row ever changes sides when others \
+      are added.
 
       The dataset has no fixed order and no padding: training shuffles by its own seed and packs the rows of a batch one \
       after another, each seeing only itself.

@@ -113,6 +113,7 @@ extension BadInput {
     model("tokenizer.json cut off", 65, "model/tokenizer.json:1:9: not valid JSON: unexpected end") {
       try $0.write("{\"added\"", to: "model/tokenizer.json")
     },
+    BadInput("base for a model", "import-base", "--base-model base -o out", 65, "'base' is an artifact without a model's files in it", in: .base),
     BadInput("id that is a path", "import-base", fromModel + " --base-model-id /root/x", 64, "'/root/x' is no id of a model"),
     BadInput("output in a file", "import-base", "--base-model model -o model/config.json/out", 74, "a file of that name exists"),
     BadInput("output is no artifact", "import-base", "--base-model model -o model", 73, "model exists and is not an artifact"),
