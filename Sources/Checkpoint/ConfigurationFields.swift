@@ -53,6 +53,7 @@ enum ConfigurationFields {
     let activation = JSON.string(family.activation.rawValue)
     let neutral = neutralValues + [("hidden_act", activation), ("hidden_activation", activation)]
     for (name, field) in try config.members() {
+      if name == "hidden_act", let alias = field.value.stringValue, family.activationAliases.contains(alias) { continue }
       if field.value.isNull || read.contains(name) || harmless.contains(name) || name.hasPrefix("_") { continue }
       if let known = neutral.first(where: { $0.field == name }) {
         guard field.value == known.value else {

@@ -5,7 +5,7 @@
 package struct ModelFamily: Sendable, Equatable {
   /// The families that we compute.
   package static let all: [ModelFamily] = [
-    llama, mistral, qwen2, qwen3, phi3, gemma2, gemma3, smolLM3, granite, olmo2,
+    llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gemma3, smolLM3, granite, olmo2,
   ]
 
   /// Which layers attend to a window of the latest positions only.
@@ -58,6 +58,8 @@ package struct ModelFamily: Sendable, Equatable {
   var biasFields: [String] = []
   /// Of the feed-forward block.
   package var activation = Activation.silu
+  /// Other names that released models give it under `hidden_act`.
+  var activationAliases: [String] = []
   /// Whether embeddings are multiplied with sqrt(D), rounded to the type of their weights.
   package var scalesEmbeddings = false
   /// What the linear layers of a layer are called.

@@ -97,6 +97,17 @@ package struct MergedModel {
     }
   }
 
+  /// What a reader of the merged model will compute otherwise than training did; nil when nothing.
+  package var limitation: String? {
+    let configuration = base.configuration
+    guard let written = tensors.first(where: { $0.name == Self.embedding })?.dtype,
+      let own = weights[Self.embedding]?.dtype, own != written,
+      configuration.embeddingScale(weights: own) != configuration.embeddingScale(weights: written)
+    else { return nil }
+    return "models of type \(configuration.family.modelType) scale their embeddings by a factor that is rounded to the "
+      + "weights' type: in \(written.rawValue) it is another than in \(own.rawValue), in which the adapter was trained"
+  }
+
   /// The bytes of weights that `write` writes.
   package var byteCount: Int { tensors.reduce(0) { $0 + ($1.byteCount ?? 0) } }
 

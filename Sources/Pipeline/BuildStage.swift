@@ -92,7 +92,7 @@ extension Build {
   private func export(_ digest: Digest, to place: String, _ label: RunEvent.Label) throws(Failure) {
     let export = Export(try store.object(digest), to: place, memo: store.memo)
     if options.dryRun {
-      if !export.isThere { tell(.wouldExport(label, path: place)) }
+      if try export.isPending() { tell(.wouldExport(label, path: place)) }
     } else if try export.write() {
       tell(.exported(label, path: place))
     }

@@ -13,22 +13,31 @@ struct Export {
     self.memo = memo
   }
 
-  /// Whether the copy is there, as it was made.
-  var isThere: Bool {
-    (try? Artifact.open(destination, memo: memo))?.digest == artifact.digest
+  /// Whether the copy is still to be made, and can be.
+  ///
+  /// - Throws: what `write` throws.
+  func isPending() throws(Failure) -> Bool {
+    if (try? Artifact.open(destination, memo: memo))?.digest == artifact.digest { return false }
+    try requireFree()
+    try Artifact.requireUntouched(at: destination, memo: memo)
+    return true
   }
 
   /// Makes the copy, in place of an older artifact there. False when it is there already.
   ///
   /// - Throws: `Failure.outputExists` when something else than an artifact lies there.
   func write() throws(Failure) -> Bool {
+    try requireFree()
+    return try artifact.copy(to: destination, as: .writable, memo: memo)
+  }
+
+  private func requireFree() throws(Failure) {
     switch try FileStatus(destination, followingLinks: true) {
     case .missing: break
     case .directory:
       guard case .file = try FileStatus(destination + "/" + Manifest.fileName) else { throw occupied }
     case .file, .symbolicLink, .special: throw occupied
     }
-    return try artifact.copy(to: destination, as: .writable, memo: memo)
   }
 
   private var occupied: Failure {

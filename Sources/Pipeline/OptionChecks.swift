@@ -31,14 +31,17 @@ struct OptionChecks {
     _ interface: StageInterface, _ executable: String, _ parameters: StageParameters,
     _ inputs: [StageDeclaration.Input], _ stage: BoundStage, _ processes: any StageProcesses
   ) async throws(Failure) {
-    guard interface.checks, !parameters.hasOpenPaths else { return }
-    let flags = parameters.flags(threads: nil) + Self.flags(for: inputs, of: interface)
+    guard interface.checks else { return }
+    // A file that another stage makes is not there to be looked into.
+    let telling: [Failure.Kind] = parameters.hasOpenPaths ? [.usage] : [.usage, .badData]
+    let flags =
+      try parameters.resolved { _ throws(Failure) in "." }.flags(threads: nil) + Self.flags(for: inputs, of: interface)
     let key = try Self.key(executable, interface, flags)
     if asked.contains(key) || isKnown(key) { return }
     do {
       _ = try await processes.answer(executable, ["--check"] + flags, directory: stage.declaration.directory)
       asked.append(key)
-    } catch where [.usage, .badData].contains(error.kind) {
+    } catch where telling.contains(error.kind) {
       let place = stage.declaration.cursor(ofOptionIn: error.message)
       throw Failure(.badData, place.failure(error.message).message, hint: error.hint)
     } catch {

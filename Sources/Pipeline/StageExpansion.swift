@@ -60,7 +60,12 @@ struct StageExpansion {
         .usage, "--set \(name): the pipeline has no stage '\(parts[0])'",
         hint: Suggestion.hint(for: parts[0], among: entries.map(\.name), calling: "stages"))
     }
-    let cursor = try YAMLCursor(yaml: value.isEmpty ? "~" : value, file: "--set \(name)")
+    var cursor = try YAMLCursor(yaml: value.isEmpty ? "~" : value, file: "--set \(name)")
+    if case .mapping = cursor.content, !value.hasPrefix("{") {  // 'dir:' and 'a: b' are words like others
+      cursor = try YAMLCursor(
+        yaml: "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'",
+        file: "--set \(name)")
+    }
     entries[index].settings.append((parts[1], cursor, cursor))
   }
 

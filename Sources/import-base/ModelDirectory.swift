@@ -25,15 +25,15 @@ struct ModelDirectory {
     guard Files.isDirectory(directory) else { throw Self.notADirectory(directory) }
     self.directory =
       directory.hasSuffix("/") && directory.count > 1 ? String(directory.dropLast()) : directory
-    guard !Files.exists(directory + "/" + Manifest.fileName) || Files.exists(directory + "/config.json") else {
-      throw Failure(
-        .badData, "'\(directory)' is an artifact without a model's files in it",
-        hint: "a base needs no import; to make another, give the directory of the model")
-    }
     guard !Files.exists(directory + "/" + GGUFModel.file) || Files.exists(directory + "/config.json") else {
       throw Failure(
         .badData, "'\(directory)' holds a model as a GGUF file, which is for llama.cpp and cannot be a base",
         hint: "merge with --format safetensors, or give the directory that the file was made from")
+    }
+    guard !Files.exists(directory + "/" + Manifest.fileName) || Files.exists(directory + "/config.json") else {
+      throw Failure(
+        .badData, "'\(directory)' is an artifact without a model's files in it",
+        hint: "a base needs no import; to make another, give the directory of the model")
     }
     configuration = try ModelConfiguration(file: directory + "/config.json")
     weightFiles = try WeightFiles.names(in: directory)

@@ -118,6 +118,7 @@ extension GGUFTensorType: ExpressibleByArgument, ParameterValue {}
 
   private func write(_ merged: MergedModel, shardLimit: Int, _ checkpoints: [Digest], _ stage: Stage) throws {
     var model = merged
+    if let limitation = model.limitation { stage.console.warn(limitation) }
     let writer = try stage.writer()
     let progress = stage.console.progress("merging", total: model.byteCount, unit: "byte")
     try model.write(into: writer, shardLimit: shardLimit) { bytes throws(Failure) in

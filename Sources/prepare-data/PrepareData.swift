@@ -114,13 +114,14 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
 
   /// Directories and patterns count as the files that they stand for.
   mutating func resolve() throws {
-    dataPath = try DataPaths.files(dataPath)
-    valDataPath = try DataPaths.files(valDataPath)
     guard promptTemplate == nil || promptStyle == .alpaca else {
       throw Failure(.usage, "--prompt-style and --prompt-template exclude one another", hint: "choose one")
     }
     _ = try datasetOptions()
     guard preview >= 0 else { throw Failure(.usage, "--preview must be a number of rows, found \(preview)") }
+    if options.check { return }
+    dataPath = try DataPaths.files(dataPath)
+    valDataPath = try DataPaths.files(valDataPath)
   }
 
   func execute(_ stage: Stage) throws {

@@ -28,6 +28,8 @@ private func message(
 }
 
 @Test func absentFieldsOfGemmaMeanWhatTransformersTakesThemFor() throws {
+  let one = try configuration("gemma", [("hidden_act", "gelu"), ("hidden_activation", nil)])
+  #expect(one.family.activation == .geluTanh && one.tiesEmbeddings && one.family.norms.addsOne)
   let two = try configuration("gemma2")
   #expect((two.headWidth, two.contextLength, two.tiesEmbeddings) == (256, 8192, true))
   #expect(two.windows == [4096, nil, 4096, nil, 4096, nil] && two.attentionScale == 1 / 16)
@@ -88,6 +90,8 @@ private func message(
   #expect(message("gemma3_text", [("attn_logit_softcapping", 50)]).contains("have no 'attn_logit_softcapping'"))
   #expect(message("llama", [("residual_multiplier", 0.5)]).contains("have no 'residual_multiplier'"))
   #expect(try configuration("llama", [("residual_multiplier", 1)]).residualMultiplier == 1)
+  #expect(message("gemma2", [("hidden_act", "gelu")]).contains("only \"gelu_pytorch_tanh\" is supported"))
+  #expect(message("gemma", [("hidden_act", "silu")]).contains("only \"gelu_pytorch_tanh\" is supported"))
   #expect(message("gemma2", [("hidden_activation", "gelu")]).contains("only \"gelu_pytorch_tanh\" is supported"))
   #expect(message("gemma2", [("use_bidirectional_attention", true)]).contains("/use_bidirectional_attention"))
   #expect(message("gemma2", [("sliding_window", nil)]).contains("/sliding_window: models of type gemma2 need"))

@@ -10,7 +10,7 @@ private func configuration(_ type: String, _ changes: [(String, JSON)] = []) thr
     "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
     "max_position_embeddings": 4096,
   ]
-  if type.hasPrefix("gemma") { object["query_pre_attn_scalar"] = 16 }
+  if ["gemma2", "gemma3_text"].contains(type) { object["query_pre_attn_scalar"] = 16 }
   for (key, value) in changes { object[key] = value }
   return try ModelConfiguration(try JSONDocument(JSON.object(object).text(), source: "config.json").cursor)
 }

@@ -105,6 +105,9 @@ import Testing
   try FileManager.default.removeItem(atPath: work("out"))
   #expect(try await exports() == [work("out/start")])
   #expect(!FileManager.default.fileExists(atPath: work("out")))
+  try work.write("out/start", "a file of mine")
+  #expect(try await exports() == [])
+  #expect(work.failures.map(\.label) == ["start"], "a plan says what a run would refuse")
 }
 
 @Test func anExportIsACopyThatOneMayChange() async throws {

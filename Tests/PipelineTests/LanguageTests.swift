@@ -52,6 +52,7 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
   #expect(
     message("stages:\n  a b: {stage: x}")
       == "p.yaml:2:3: 'a b' is no name for a stage: letters, digits, '_' and '-' only")
+  #expect(message("stages: {a: {stage: x}}", set: [("a.to", "dir:"), ("a.k", "it's: so")]) == nil)
   #expect(
     message("stages: {a: {stage: x}}", set: [("k", "1")])
       == "--set k: the pipeline has no variable of this name")

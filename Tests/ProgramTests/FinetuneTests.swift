@@ -117,4 +117,27 @@ import Testing
     #expect(trained.contains("trained[method=randlora,rank=8,sparsity=very-sparse]"))
     #expect(Set(trained.compactMap { outputs?[$0]?.stringValue }).count == 8)
   }
+
+  @Test func `an option is refused although its file is still to be made`() throws {
+    let sandbox = try Sandbox()
+    try TinyModel.write(in: sandbox)
+    try sandbox.write(
+      """
+      stages:
+        base: {stage: import-base, with: {base-model: model}}
+        raw: {command: "touch $output/rows.jsonl", outputs: [rows.jsonl]}
+        data:
+          stage: prepare-data
+          base: base
+          with: {data-path: {from: raw, path: rows.jsonl}, val-set-size: -3}
+
+      """, to: "pipeline.yaml")
+    let outcome = try sandbox.run("randlora", ["run", "pipeline.yaml"])
+    #expect(outcome.code == 65)
+    #expect(
+      outcome.errors.hasPrefix("error: pipeline.yaml:7:68: prepare-data: --val-set-size must be a number of rows"),
+      "\(outcome.errors)")
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path(".randlora")))
+    #expect(try sandbox.run("randlora", ["run", "pipeline.yaml", "-n", "--set", "data.val-set-size=0"]).code == 0)
+  }
 }

@@ -172,3 +172,18 @@ extension Sandbox {
     to: "p.yaml")
   try sandbox.fail("randlora", ["run", "p.yaml"], code: 65, saying: "merge has no input 'base-2'")
 }
+
+@Test func `a merge says where the type of the weights changes what the model computes`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  var config = try #require(TinyModel.configuration.objectValue)
+  (config["model_type"], config["architectures"]) = ("gemma", ["GemmaForCausalLM"])
+  (config["head_dim"], config["hidden_act"]) = (2, "gelu_pytorch_tanh")
+  try sandbox.write(JSON.object(config).text(), to: "model/config.json")
+  try sandbox.succeed("import-base", ["--base-model", "model", "-o", "base"])
+  try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "2", "-o", "start"])
+  let merge = ["--base", "base", "--checkpoint", "start", "--dtype"]
+  let rounded = try sandbox.succeed("merge", merge + ["bfloat16", "-o", "rounded"])
+  #expect(rounded.errors.contains("warning: models of type gemma scale their embeddings by a factor that is rounded"))
+  #expect(try !sandbox.succeed("merge", merge + ["float32", "-o", "same"]).errors.contains("warning:"))
+}

@@ -12,7 +12,7 @@ package struct FamilyCase: GoldenCase {
   package init(_ name: String) { self.name = name }
 
   package static let all = [
-    "gemma2", "gemma2-head", "gemma3", "granite", "granite-saved", "llama-dynamic", "llama-linear", "llama-yarn", "olmo2", "phi3-longrope",
+    "gemma", "gemma2", "gemma2-head", "gemma3", "granite", "granite-saved", "llama-dynamic", "llama-linear", "llama-yarn", "olmo2", "phi3-longrope",
     "phi3-partial", "qwen2-head", "qwen2-window", "qwen3-yarn", "smollm3", "smollm3-window",
   ].map(FamilyCase.init)
 

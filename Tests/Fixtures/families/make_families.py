@@ -34,6 +34,7 @@ SMALL = dict(vocab_size=40, hidden_size=16, intermediate_size=24, num_attention_
 LONG = dict(short_factor=[1.0, 1.1, 1.25, 1.5], long_factor=[1.0, 2.5, 6.0, 9.0], original_max_position_embeddings=16)
 # name: (model type, what differs from SMALL, lengths of the rows)
 CASES = {
+    "gemma": ("gemma", dict(num_hidden_layers=2, head_dim=12), [5, 14, 1, 21]),
     "gemma2": ("gemma2", dict(num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=12, sliding_window=6,
                               attn_logit_softcapping=2.0, final_logit_softcapping=1.5), [5, 14, 1, 21]),
     "gemma3": ("gemma3_text", dict(num_hidden_layers=4, head_dim=8, query_pre_attn_scalar=10, sliding_window=5,
