@@ -23,6 +23,15 @@ func `Parquet reads as pyarrow reads it`(name: String) throws {
   #expect(read.places[36].hasSuffix("\(name): row 37"))
 }
 
+@Test func `unsigned numbers have no sign`() throws {
+  let read = try Read(fixture("parquet/unsigned.parquet"), columns: ["a", "b", "c"])
+  #expect(
+    read.rows == [
+      ["a": 1, "b": 2, "c": [3, 2_147_483_648]],
+      ["a": 4_294_967_295, "b": .integer(.max), "c": [3, 2_147_483_648]],
+    ])
+}
+
 @Test func `only wanted columns are read`() throws {
   let read = try Read(fixture("parquet/snappy-v1-plain.parquet"), columns: ["m", "absent"])
   #expect(read.rows[1] == ["m": -49])
@@ -38,6 +47,7 @@ func `Parquet reads as pyarrow reads it`(name: String) throws {
   ("delta", "column 'text': the encoding DELTA_BYTE_ARRAY is not supported"),
   ("date", "column 'text': the type DATE is not supported"),
   ("decimal", "column 'text': the type DECIMAL is not supported"),
+  ("large", "column 'text': a value is larger than 2⁶³ − 1"),
 ])
 func `what is not read is refused by name`(file: String, expected: String) {
   #expect(message(fixture("parquet/\(file).parquet")) == "\(file).parquet: \(expected)")

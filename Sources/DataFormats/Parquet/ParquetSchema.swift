@@ -100,8 +100,11 @@ struct ParquetType {
   ]
   private static let convertedNames = [
     1: "MAP", 2: "MAP_KEY_VALUE", 5: "DECIMAL", 6: "DATE", 7: "TIME_MILLIS", 8: "TIME_MICROS",
-    9: "TIMESTAMP_MILLIS", 10: "TIMESTAMP_MICROS", 13: "UINT_32", 14: "UINT_64", 20: "BSON", 21: "INTERVAL",
+    9: "TIMESTAMP_MILLIS", 10: "TIMESTAMP_MICROS", 20: "BSON", 21: "INTERVAL",
   ]
+
+  /// Whether the largest bit of an integer is no sign: UINT_32 and UINT_64. Smaller ones have it to spare.
+  var isUnsigned: Bool { converted == 13 || converted == 14 }
 
   /// What is not read, by its name; nil for what is.
   var unsupported: String? {

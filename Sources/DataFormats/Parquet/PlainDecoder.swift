@@ -17,8 +17,12 @@ struct PlainDecoder {
   mutating func next() throws(Failure) -> JSON {
     switch type.physical {
     case 0: return .bool(try nextBit())
+    case 1 where type.isUnsigned: return .integer(Int(try number(bytes: 4)))
     case 1: return .integer(Int(Int32(truncatingIfNeeded: try number(bytes: 4))))
-    case 2: return .integer(Int(truncatingIfNeeded: try number(bytes: 8)))
+    case 2:
+      let value = Int(truncatingIfNeeded: try number(bytes: 8))
+      if type.isUnsigned, value < 0 { throw Failure(.badData, "\(column): a value is larger than 2⁶³ − 1") }
+      return .integer(value)
     case 4: return .number(Double(Float(bitPattern: UInt32(try number(bytes: 4)))))
     case 5: return .number(Double(bitPattern: try number(bytes: 8)))
     default: return .string(try string())

@@ -39,6 +39,9 @@ for codec in ["none", "snappy", "zstd", "gzip"]:
 pq.write_table(table.slice(0, 0), here / "empty.parquet")
 pq.write_table(table.select(["text"]), here / "checksum.parquet", write_page_checksum=True, use_dictionary=False,
                compression="none")
+pq.write_table(pa.table({"a": pa.array([1, 2**32 - 1], pa.uint32()), "b": pa.array([2, 2**63 - 1], pa.uint64()),
+                         "c": pa.array([[3, 2**31]], pa.list_(pa.uint32())).take(pa.array([0, 0]))}), here / "unsigned.parquet")
+pq.write_table(pa.table({"text": pa.array([2**63], pa.uint64())}), here / "large.parquet")
 # What is refused, by its name.
 texts = pa.table({"text": ["a", "b"]})
 pq.write_table(texts, here / "brotli.parquet", compression="brotli")
