@@ -10,20 +10,20 @@ extension Artifact {
     case writable
   }
 
-  /// Copies the artifact to a place where there is none yet, an older one, or the same one damaged.
+  /// Copies the artifact to a place where there is none yet, or an older one of its kind; or, sealed, the same one damaged.
   ///
   /// Where the file system can, the copy shares its blocks with the original until one of them is written to.
   ///
   /// - Returns: false when the same artifact is there already.
-  /// - Throws: `Failure.outputExists` when something else than an artifact lies there; `Failure.badData` when what
-  ///   was copied is damaged.
+  /// - Throws: `Failure.outputExists` when something else lies there, or somebody's own files with it;
+  ///   `Failure.badData` when what was copied is damaged.
   package func copy(
     to destination: String, as form: CopyForm, memo: DigestMemo = .standard
   ) throws(Failure) -> Bool {
     try Publication.refuseForeign(destination)
     PrivateSibling.sweep(beside: destination)
     if let there = try? Artifact.open(destination, memo: memo), there.digest == digest { return false }
-    if form == .writable { try Self.requireUntouched(at: destination, memo: memo) }
+    if form == .writable { try Self.requireUntouched(at: destination, by: kind, memo: memo) }
     try Files.makeDirectories(Files.parent(of: destination))
     let sibling = try PrivateSibling.directory(beside: destination)
     defer { withExtendedLifetime(sibling) {} }
@@ -39,13 +39,13 @@ extension Artifact {
     return true
   }
 
-  /// Makes sure that what lies at a place where people have their hands may give way: nothing, or an artifact as it
-  /// was published, whole or not.
+  /// Makes sure that what lies at a place where people have their hands may give way: nothing, or an artifact of the
+  /// same kind as it was published, whole or not.
   ///
   /// - Throws: `Failure.outputExists` naming what is somebody's own: a file that was changed or added, or a directory
   ///   that is no artifact.
   package static func requireUntouched(
-    at directory: String, memo: DigestMemo = .standard
+    at directory: String, by kind: ArtifactKind, memo: DigestMemo = .standard
   ) throws(Failure) {
     try Publication.refuseForeign(directory)
     guard case .file = try FileStatus(directory + "/" + Manifest.fileName) else { return }
@@ -55,12 +55,13 @@ extension Artifact {
     } catch {
       throw Publication.outputExists(directory, "exists and is not a valid artifact: \(error.message)")
     }
+    try Publication.refuseOtherKind(there, for: kind, directory)
     try Publication.refuseAdded(directory, besides: there.files)
     for file in there.files {
       let path = directory + "/" + file.path
       guard case .file = try FileStatus(path), try memo.digest(ofFile: path) != file.sha256 else { continue }
       throw Failure(
-        .outputExists, "\(path) was changed since it was published, and would be replaced",
+        .outputExists, "\(path) was changed or damaged since it was published, and would be replaced",
         hint: "keep a copy if you need it, and remove \(directory)")
     }
   }

@@ -11,8 +11,8 @@ struct Publication {
 
   /// Moves the artifact to `output`, unless an equal one is there already.
   ///
-  /// - Parameter replacing: whether a different artifact gives way.
-  /// - Throws: `Failure.outputExists` when anything else is there.
+  /// - Parameter replacing: whether a different artifact of the same kind gives way.
+  /// - Throws: `Failure.outputExists` when anything else is there, or somebody's files beside the artifact.
   func place(at output: String, replacing: Bool) throws(Failure) -> Artifact {
     // Onto an empty directory a rename succeeds; onto any other it fails, and then somebody was faster.
     while unsafe rename(directory, output) != 0 {
@@ -42,9 +42,7 @@ struct Publication {
         "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
           + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
     }
-    if let there, there.kind != manifest.kind {
-      throw Self.outputExists(output, "exists and is \(there.kind.words), which \(manifest.kind.words) does not replace")
-    }
+    if let there { try Self.refuseOtherKind(there, for: manifest.kind, output) }
     if let there, there.digest == manifest.digest, (try? there.verify(.memoised, memo: memo)) != nil { return there }
     // The same manifest over damaged or lost files, or an older artifact.
     try Self.refuseAdded(output, besides: (there?.files ?? []) + manifest.files)
@@ -83,6 +81,12 @@ struct Publication {
       }
     case .file, .symbolicLink, .special: throw outputExists(output, "exists and is not a directory")
     }
+  }
+
+  /// - Throws: `Failure.outputExists` when an artifact of one kind would take the place of one of another.
+  static func refuseOtherKind(_ there: Artifact, for kind: ArtifactKind, _ output: String) throws(Failure) {
+    guard there.kind != kind else { return }
+    throw outputExists(output, "exists and is \(there.kind.words), which \(kind.words) does not replace")
   }
 
   /// - Throws: `Failure.outputExists` naming a file in the directory of an artifact that is none of its own: it is

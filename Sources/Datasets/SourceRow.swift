@@ -119,10 +119,10 @@ struct SourceRow {
     }
     var kept: [Int] = []
     for (index, value) in values.enumerated() {
-      guard let isKept = value.integerValue, (0...1).contains(isKept) else {
+      guard let isKept = value.boolValue ?? (value == 1 ? true : value == 0 ? false : nil) else {
         throw try mask.elements()[index].failure("expected 0 or 1")
       }
-      if isKept == 1 { kept.append(index) }
+      if isKept { kept.append(index) }
     }
     return kept
   }

@@ -22,7 +22,7 @@ package struct Publication: Sendable {
     to directory: String, record: RunRecord, replacing: Bool
   ) throws(Failure) -> [ArtifactFile] {
     if let there = try? Artifact.open(directory), there.digest == artifact.digest { return Self.published(there) }
-    try Artifact.requireUntouched(at: directory)
+    try Artifact.requireUntouched(at: directory, by: artifact.kind)
     let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
     for file in artifact.files {
       let source = try artifact.path(of: file.path)

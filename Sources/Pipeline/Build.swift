@@ -102,8 +102,7 @@ package final class Build: Sendable {
   ///
   /// - Throws: `Failure` when the pipeline does not fit its programs; then nothing has run, and no store is made.
   package func run(_ declarations: [StageDeclaration]) async throws(Failure) -> RunSummary {
-    let stages = try await StageBinder(catalog: StageCatalog(processes)).bind(declarations)
-    let checks = try await OptionChecks(of: stages, processes: processes, store: store)
+    let (stages, checks) = try await bound(declarations)
     if !options.dryRun { try store.make() }
     try checks.remember()
     state.withLock { $0.declarations = declarations }
@@ -127,6 +126,19 @@ package final class Build: Sendable {
       summary.outputs.append((stage.name, digest))
     }
     return complete(summary, stages)
+  }
+
+  /// The stages and their programs, checked against each other.
+  private func bound(
+    _ declarations: [StageDeclaration]
+  ) async throws(Failure) -> (stages: [BoundStage], checks: OptionChecks) {
+    do throws(Failure) {
+      let stages = try await StageBinder(catalog: StageCatalog(processes)).bind(declarations)
+      return (stages, try await OptionChecks(of: stages, processes: processes, store: store))
+    } catch {
+      // A request to stop reaches the programs that are asked, too.
+      throw wasInterrupted ? Failure(.interrupted, "stopped before anything ran") : error
+    }
   }
 
   /// Keeps the collector away from the store while the run is on.

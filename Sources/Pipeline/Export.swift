@@ -19,13 +19,14 @@ struct Export {
   func isPending() throws(Failure) -> Bool {
     if (try? Artifact.open(destination, memo: memo))?.digest == artifact.digest { return false }
     try requireFree()
-    try Artifact.requireUntouched(at: destination, memo: memo)
+    try Artifact.requireUntouched(at: destination, by: artifact.kind, memo: memo)
     return true
   }
 
   /// Makes the copy, in place of an older artifact there. False when it is there already.
   ///
-  /// - Throws: `Failure.outputExists` when something else than an artifact lies there.
+  /// - Throws: `Failure.outputExists` when something else than an older artifact of its kind lies there, or somebody's
+  ///   own files with it.
   func write() throws(Failure) -> Bool {
     try requireFree()
     return try artifact.copy(to: destination, as: .writable, memo: memo)

@@ -49,11 +49,11 @@ package final class LocalProcesses: StageProcesses {
   }
 
   package func answer(
-    _ executable: String, _ arguments: [String], directory: String
+    _ executable: String, _ arguments: [String], environment variables: [String: String], directory: String
   ) async throws(Failure) -> [UInt8] {
     do {
       let result = try await Subprocess.run(
-        .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(),
+        .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(variables),
         workingDirectory: FilePath(directory), input: .none, output: .bytes(limit: 16 << 20),
         error: .string(limit: 1 << 20))
       guard result.terminationStatus.isSuccess else {
@@ -71,7 +71,7 @@ package final class LocalProcesses: StageProcesses {
   private static func refusal(
     _ executable: String, _ arguments: [String], _ status: TerminationStatus, _ errors: String
   ) -> Failure {
-    var kind = Failure.Kind.badData
+    var kind = Failure.Kind.io
     var how = "was killed"
     if case .exited(let code) = status {
       (kind, how) = (Failure.Kind(rawValue: code) ?? .badData, "failed with exit code \(code)")

@@ -36,16 +36,17 @@ struct OptionChecks {
     let telling: [Failure.Kind] = parameters.hasOpenPaths ? [.usage] : [.usage, .badData]
     let flags =
       try parameters.resolved { _ throws(Failure) in "." }.flags(threads: nil) + Self.flags(for: inputs, of: interface)
-    let key = try Self.key(executable, interface, flags)
+    let key = try Self.key(executable, interface, flags, stage.environment)
     if asked.contains(key) || isKnown(key) { return }
     do {
-      _ = try await processes.answer(executable, ["--check"] + flags, directory: stage.declaration.directory)
+      _ = try await processes.promptAnswer(
+        executable, ["--check"] + flags, environment: stage.environment, directory: stage.declaration.directory)
       asked.append(key)
     } catch where telling.contains(error.kind) {
       let place = stage.declaration.cursor(ofOptionIn: error.message)
       throw Failure(.badData, place.failure(error.message).message, hint: error.hint)
     } catch {
-      return  // the stage itself will say that a file is not there
+      return  // a file that is not there, a program that does not answer: the stage itself will say it
     }
   }
 
@@ -62,11 +63,12 @@ struct OptionChecks {
   }
 
   private static func key(
-    _ executable: String, _ interface: StageInterface, _ flags: [String]
+    _ executable: String, _ interface: StageInterface, _ flags: [String], _ environment: [String: String]
   ) throws(Failure) -> Digest {
     let asked: JSON = [
       "question": "--check", "program": try StageQuestions.identity(of: executable), "stage": .string(interface.name),
       "flags": .array(flags.map { .string($0) }),
+      "environment": .array(environment.sorted { $0.key < $1.key }.map { [.string($0.key), .string($0.value)] }),
     ]
     return Digest.sha256(try asked.canonical)
   }

@@ -9,8 +9,11 @@ package protocol StageProcesses: Sendable {
 
   /// What a program prints when asked a question (`--describe`, `--plan`, `--influences K`).
   ///
+  /// - Parameter environment: beyond what every stage gets.
   /// - Throws: `Failure` when it cannot be started or does not exit with 0.
-  func answer(_ executable: String, _ arguments: [String], directory: String) async throws(Failure) -> [UInt8]
+  func answer(
+    _ executable: String, _ arguments: [String], environment: [String: String], directory: String
+  ) async throws(Failure) -> [UInt8]
 
   /// Runs a stage to its end.
   ///
@@ -19,6 +22,37 @@ package protocol StageProcesses: Sendable {
 
   /// Passes a signal to every stage that runs now.
   func signal(_ number: Int32)
+}
+
+extension StageProcesses {
+  /// The answer to a question that needs no work, within half a minute.
+  ///
+  /// - Throws: `Failure.io` when none comes in that time, and what `answer` throws.
+  func promptAnswer(
+    _ executable: String, _ arguments: [String], environment: [String: String] = [:], directory: String
+  ) async throws(Failure) -> [UInt8] {
+    let patience = 30
+    let answer = await withTaskGroup(of: Result<[UInt8], Failure>?.self) { group in
+      group.addTask {
+        do throws(Failure) {
+          return .success(
+            try await self.answer(executable, arguments, environment: environment, directory: directory))
+        } catch {
+          return .failure(error)
+        }
+      }
+      group.addTask {
+        try? await Task.sleep(for: .seconds(patience))
+        return nil
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? nil
+    }
+    guard let answer else {
+      throw Failure(.io, "\(executable) \(arguments.joined(separator: " ")) did not answer within \(patience) s")
+    }
+    return try answer.get()
+  }
 }
 
 /// A stage about to be started.

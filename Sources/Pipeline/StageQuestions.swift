@@ -49,7 +49,7 @@ actor StageQuestions {
       question + stage.parameters.flags(threads: nil)
       + inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
     let bytes = try await processes.answer(
-      stage.executable, arguments, directory: stage.declaration.directory)
+      stage.executable, arguments, environment: stage.environment, directory: stage.declaration.directory)
     let document = try JSONDocument(bytes, source: source)
     store.remember(try Self.memo(document.root), under: key)
     return document
@@ -74,6 +74,7 @@ actor StageQuestions {
       "question": .array(question.map { .string($0) }), "program": try Self.identity(of: stage.executable),
       "stage": .string(stage.interface.name), "revision": .integer(stage.interface.revision),
       "flags": .array(stage.parameters.flags(threads: nil).map { .string($0) }),
+      "environment": .array(stage.environment.sorted { $0.key < $1.key }.map { [.string($0.key), .string($0.value)] }),
       "inputs": .array(inputs.map { .array([.string($0.role), .string($0.artifact.digest.hex)]) }),
     ]
     return Digest.sha256(try asked.canonical)

@@ -63,6 +63,7 @@ package struct Store: Sendable {
         hint: "name one with --store or RANDLORA_STORE; a run makes one beside its pipeline file")
     }
     try self.init(root, memo: memo)
+    try make()  // what copies a store may leave out directories that are empty
   }
 
   package func objectPath(_ digest: Digest) -> String { "\(root)/objects/\(digest)" }

@@ -24,7 +24,7 @@ package final class Stage {
       guard description.output != nil else {
         throw Failure(.usage, "--output: \(description.name) makes no artifact", hint: "leave it out; it prints its result")
       }
-      self.output = output
+      self.output = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
     } else if description.output == nil {
       output = ""
     } else {

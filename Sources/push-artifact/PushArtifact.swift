@@ -43,7 +43,7 @@ import StageSupport
       """)
   var saveProjection = true
 
-  @Flag(help: "Let an older artifact at the destination give way.")
+  @Flag(help: "Let an older artifact of the same kind, or an archive, at the destination give way.")
   var replace = false
 
   /// The destination is checked before anything is read.

@@ -76,8 +76,7 @@ struct FinetuneCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let output = try Files.absolute(outputDir)
-    // Better now than after the training.
+    let output = try Files.absolute(outputDir.count > 1 && outputDir.hasSuffix("/") ? String(outputDir.dropLast()) : outputDir)
     try ArtifactWriter.check(output: output)
     let path = try Files.absolute("finetune.yaml")
     do {
@@ -85,11 +84,24 @@ struct FinetuneCommand: AsyncParsableCommand {
         yaml: String(decoding: PackageResources.finetune_yaml, as: UTF8.self), path: path,
         settings: try values(output) + parameters.values())
       let store = try StorePlace.open(StorePlace.named ?? PipelineFile.storePath(beside: output))
+      try await requireRoom(at: output, for: pipeline, in: store)
       try await settings.run(pipeline.stages, of: pipeline, in: store)
     } catch let failure as Failure where failure.message.hasPrefix(path + ":") {
       // Nobody wrote that file: what is wrong with it came from the command line.
       let sentence = failure.message.dropFirst(path.count + 1).drop { $0 != " " }.dropFirst()
-      throw Failure(.usage, String(sentence), hint: failure.hint)
+      throw Failure(failure.kind == .badData ? .usage : failure.kind, String(sentence), hint: failure.hint)
+    }
+  }
+
+  /// Better now than after the training: what lies at the output must be able to give way, unless there is nothing to do.
+  private func requireRoom(at output: String, for pipeline: PipelineFile, in store: Store) async throws {
+    do {
+      try Artifact.requireUntouched(at: output, by: .adapter)
+    } catch {
+      var options = RunOptions()
+      options.dryRun = true
+      let build = Build(store: store, processes: LocalProcesses(siblings: SiblingProgram.directory), options: options)
+      if try await build.run(pipeline.stages).ran > 0 { throw error }
     }
   }
 

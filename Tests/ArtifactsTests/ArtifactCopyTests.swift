@@ -80,7 +80,7 @@ private func mode(_ path: String) throws -> Int? {
     #expect(edited?.kind == .outputExists)
     #expect(
       edited?.message
-        == "\(scratch("copy/state/adapter.bin")) was changed since it was published, and would be replaced")
+        == "\(scratch("copy/state/adapter.bin")) was changed or damaged since it was published, and would be replaced")
   }
   #expect(try Files.contents(of: scratch("copy/state/adapter.bin")) == Array("edited!".utf8))
   try FileManager.default.removeItem(atPath: scratch("copy/state/adapter.bin"))

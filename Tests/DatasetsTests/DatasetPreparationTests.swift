@@ -112,7 +112,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   let padded = #"""
     {"input_ids":[0,0,5,6,7],"attention_mask":[0,0,1,1,1]}
     {"input_ids":[5,6,7,2],"labels":[-100,6,7,2],"attention_mask":[1,1,1,0]}
-    {"input_ids":[2,5,6,7],"labels":[2,5,6,-100],"attention_mask":[0,1,1,1]}
+    {"input_ids":[2,5,6,7],"labels":[2,5,6,-100],"attention_mask":[false,true,true,true]}
     """#
   let plain = #"""
     {"input_ids":[5,6,7]}

@@ -105,6 +105,13 @@ import Testing
   try FileManager.default.removeItem(atPath: work("out"))
   #expect(try await exports() == [work("out/start")])
   #expect(!FileManager.default.fileExists(atPath: work("out")))
+  let model = try #require(try await work.run(yaml, targets: ["base"])["base"])
+  _ = try work.store().object(model).copy(to: work("out/start"), as: .writable, memo: work.memo)
+  #expect(try await exports() == [])
+  #expect(
+    work.failures.first?.failure.message
+      == "\(work("out/start")) exists and is a base, which a checkpoint does not replace")
+  try FileManager.default.removeItem(atPath: work("out"))
   try work.write("out/start", "a file of mine")
   #expect(try await exports() == [])
   #expect(work.failures.map(\.label) == ["start"], "a plan says what a run would refuse")
@@ -119,7 +126,7 @@ import Testing
   #expect(try await work.run(yaml, targets: ["start"]).exitCode == 73)
   #expect(
     work.failures.first?.failure.message
-      == "\(work("out/start/content")) was changed since it was published, and would be replaced")
+      == "\(work("out/start/content")) was changed or damaged since it was published, and would be replaced")
   #expect(try Files.contents(of: work("out/start/content")) == Array("mine".utf8))
   try FileManager.default.removeItem(atPath: work("out/start/content"))
   try await work.run(yaml, targets: ["start"])

@@ -45,7 +45,7 @@ final class FakePrograms: StageProcesses {
   }
 
   func answer(
-    _ executable: String, _ arguments: [String], directory: String
+    _ executable: String, _ arguments: [String], environment: [String: String], directory: String
   ) async throws(Failure) -> [UInt8] {
     state.withLock { $0.questions.append(executable + " " + arguments.prefix(2).joined(separator: " ")) }
     let flags = Flags(arguments)

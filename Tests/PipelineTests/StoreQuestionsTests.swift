@@ -259,3 +259,12 @@ import Testing
   try await work.run(targets: ["base"])
   #expect(kept() == 1)
 }
+
+@Test func aStoreWithoutItsEmptyDirectoriesIsWhole() async throws {
+  let work = try Workspace()
+  try await work.run()
+  for name in ["damaged", "pins", "locks", "tmp"] { try FileManager.default.removeItem(atPath: work("store/\(name)")) }
+  _ = try Store(existing: work("store"), memo: work.memo)
+  #expect(FileManager.default.fileExists(atPath: work("store/damaged")))
+  #expect(FileManager.default.fileExists(atPath: work("store/pins")))
+}

@@ -130,9 +130,11 @@ private struct Overreaching: StageProcesses {
 
   func locate(_ program: String) throws(Failure) -> String { try programs.locate(program) }
   func signal(_ number: Int32) {}
-  func answer(_ executable: String, _ arguments: [String], directory: String) async throws(Failure) -> [UInt8]
+  func answer(
+    _ executable: String, _ arguments: [String], environment: [String: String], directory: String
+  ) async throws(Failure) -> [UInt8]
   {
-    try await programs.answer(executable, arguments, directory: directory)
+    try await programs.answer(executable, arguments, environment: environment, directory: directory)
   }
   func run(_ launch: StageLaunch) async throws(Failure) -> StageEnd {
     var arguments = launch.arguments

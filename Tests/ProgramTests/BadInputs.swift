@@ -244,6 +244,10 @@ extension BadInput {
       try FileManager.default.createDirectory(atPath: $0.path("out.partial"), withIntermediateDirectories: true)
       try $0.write("mine", to: "out.partial/notes")
     },
+    training("the same behind a slash", "-o out/", 73, "out.partial exists and is not an artifact") {
+      try FileManager.default.createDirectory(atPath: $0.path("out.partial"), withIntermediateDirectories: true)
+      try $0.write("mine", to: "out.partial/notes")
+    },
     training("no rows a step", "--batch-size 0", 64, "--batch-size must be from 1 to 65536"),
     training("rate that diverges", "--max-steps 3 --learning-rate 1e30", 65, "training diverged at step 2: loss nan"),
     training("threads that are no number", "--threads many", 64, "The value 'many' is invalid for '--threads <threads>'"),

@@ -43,8 +43,14 @@ import Testing
     let back = try sandbox.run("randlora", command + flags + ["--json"])
     #expect(try summary(of: back)["made"] == 1, "the adapter comes back: \(back.output)")
     #expect(try sandbox.json("out/adapter/artifact.json") == manifest)
+    try sandbox.write("mine", to: "out/adapter/notes")
+    #expect(try sandbox.run("randlora", command + flags).code == 0, "there is nothing to replace")
+    let refused = try sandbox.run("randlora", command + flags + ["--learning_rate", "2e-4"])
+    #expect(refused.code == 73)
+    #expect(refused.errors.hasPrefix("error: "), "before the training: \(refused.errors)")
+    #expect(refused.errors.contains("out/adapter/notes is no file of the artifact there"), "\(refused.errors)")
     try FileManager.default.removeItem(atPath: sandbox.path("out/adapter"))
-    #expect(try sandbox.run("randlora", command + flags).code == 0)
+    #expect(try sandbox.run("randlora", command + flags + ["--output_dir", "out/adapter/"]).code == 0)
     #expect(FileManager.default.fileExists(atPath: sandbox.path("out/adapter/adapter_model.safetensors")))
   }
 

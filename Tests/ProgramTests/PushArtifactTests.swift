@@ -186,7 +186,7 @@ private func sandboxThatPublishes() throws -> Sandbox {
   for settings in [[], ["--verify", "always"], ["--set", "rank=3"]] {
     let refused = try sandbox.run("randlora", ["run", "pipeline.yaml"] + settings)
     #expect(refused.code == 73, "\(refused.errors)")
-    #expect(refused.errors.contains("README.md was changed since it was published, and would be replaced"))
+    #expect(refused.errors.contains("README.md was changed or damaged since it was published, and would be replaced"))
     #expect(try sandbox.read("out/copy/README.md") == card)
   }
   try FileManager.default.removeItem(atPath: sandbox.path("out/copy"))

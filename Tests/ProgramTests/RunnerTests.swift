@@ -59,6 +59,28 @@ import Testing
   #expect(forced.errors.hasPrefix("error: --force lost: nothing that is asked for is made from 'lost'\n"))
 }
 
+@Test func `a program is asked about its options in its stage's environment`() throws {
+  let pipeline = try ShellPipeline()
+  let script = String(decoding: try pipeline.sandbox.read("bin/count-words"), as: UTF8.self)
+    .replacingOccurrences(of: "#!/bin/sh\n", with: """
+      #!/bin/sh
+      if [ "$1" = --check ]; then [ "$WORDS" = yes ] && exit; echo "error: no --minimum without words" >&2; exit 64; fi
+
+      """)
+    .replacingOccurrences(of: #""output":"base","#, with: #""output":"base","checks":true,"#)
+  try pipeline.sandbox.write(script, to: "bin/count-words")
+  try FileManager.default.setAttributes(
+    [.posixPermissions: 0o755], ofItemAtPath: pipeline.sandbox.path("bin/count-words"))
+  let refused = try pipeline.run("run", "pipeline.yaml")
+  #expect(refused.code == 65)
+  #expect(refused.errors == "error: pipeline.yaml:3:66: count-words: no --minimum without words\n")
+  let yaml = String(decoding: try pipeline.sandbox.read("pipeline.yaml"), as: UTF8.self)
+  try pipeline.sandbox.write(
+    yaml.replacingOccurrences(of: "stage: count-words,", with: "stage: count-words, environment: {WORDS: yes},"),
+    to: "pipeline.yaml")
+  #expect(try pipeline.run("run", "pipeline.yaml").code == 0)
+}
+
 @Test func `a program that does not say what it is`() throws {
   let pipeline = try ShellPipeline()
   let script = pipeline.sandbox.path("bin/count-words")
