@@ -10,7 +10,8 @@ extension Artifact {
     case writable
   }
 
-  /// Copies the artifact to a place where there is none yet, or an older one of its kind; or, sealed, the same one damaged.
+  /// Copies the artifact to a place where there is none yet, or an older one of its kind; or, sealed, the same one
+  /// damaged.
   ///
   /// Where the file system can, the copy shares its blocks with the original until one of them is written to.
   ///

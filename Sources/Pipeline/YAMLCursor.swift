@@ -59,7 +59,8 @@ package struct YAMLCursor: Sendable {
       for (key, value) in mapping {
         let key = try Self(key, file: file, depth: depth + 1, budget: &budget)
         if case .text("<<") = key.content {
-          throw key.failure("'<<' merges nothing here", hint: "give what several stages share under 'defaults' or 'variables'")
+          throw key.failure(
+            "'<<' merges nothing here", hint: "give what several stages share under 'defaults' or 'variables'")
         }
         members.append((key, try Self(value, file: file, depth: depth + 1, budget: &budget)))
       }

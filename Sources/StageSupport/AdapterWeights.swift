@@ -21,7 +21,9 @@ package struct AdapterWeights: ParsableArguments {
   /// - Throws: `Failure.usage` at a word that is no number, or when there is not one for each checkpoint.
   package func check(checkpoints: Int) throws(Failure) {
     if let word = words.first(where: { !(Float($0)?.isFinite ?? false) }) {
-      throw Failure(.usage, "--weights: '\(word)' is no number that float32 has", hint: "write numbers with commas between them: 0.7,-0.3")
+      throw Failure(
+        .usage, "--weights: '\(word)' is no number that float32 has",
+        hint: "write numbers with commas between them: 0.7,-0.3")
     }
     guard words.isEmpty || words.count == checkpoints else {
       throw Failure(

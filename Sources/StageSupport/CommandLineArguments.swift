@@ -4,7 +4,8 @@ package import Failures
 package enum CommandLineArguments {
   /// Those of this process, without its name.
   ///
-  /// - Throws: `Failure.usage` at one that is not UTF-8: with other bytes in the place of its own it would name another file.
+  /// - Throws: `Failure.usage` at one that is not UTF-8: with other bytes in the place of its own it would name another
+  ///   file.
   package static func own() throws(Failure) -> [String] {
     var words: [String] = []
     for index in 1..<max(1, Int(CommandLine.argc)) {

@@ -22,7 +22,8 @@ package final class Stage {
     printsJSON = command.options.json
     if let output = command.options.output, !output.isEmpty {
       guard description.output != nil else {
-        throw Failure(.usage, "--output: \(description.name) makes no artifact", hint: "leave it out; it prints its result")
+        throw Failure(
+          .usage, "--output: \(description.name) makes no artifact", hint: "leave it out; it prints its result")
       }
       self.output = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
     } else if description.output == nil {

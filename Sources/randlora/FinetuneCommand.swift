@@ -76,7 +76,8 @@ struct FinetuneCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let output = try Files.absolute(outputDir.count > 1 && outputDir.hasSuffix("/") ? String(outputDir.dropLast()) : outputDir)
+    let isMarked = outputDir.count > 1 && outputDir.hasSuffix("/")
+    let output = try Files.absolute(isMarked ? String(outputDir.dropLast()) : outputDir)
     try ArtifactWriter.check(output: output)
     let path = try Files.absolute("finetune.yaml")
     do {
