@@ -100,3 +100,25 @@ import Testing
     "import-base", ["--base-model", "model", "--base-model-id", "/root/model", "--output", "base"], code: 64,
     saying: "'/root/model' is no id of a model on the Hugging Face Hub")
 }
+
+@Test func `a tokenizer that cannot be used is told, and the base is made`() throws {
+  let sandbox = try Sandbox()
+  try TinyModel.write(in: sandbox)
+  #expect(try !sandbox.succeed("import-base", ["--base-model", "model", "-o", "good"]).errors.contains("warning"))
+  try sandbox.write("{}", to: "model/tokenizer.json")
+  let outcome = try sandbox.succeed("import-base", ["--base-model", "model", "-o", "base"])
+  #expect(outcome.errors.contains("warning: the model's tokenizer cannot be used: "), "\(outcome.errors)")
+}
+
+@Test func `what generate says to nobody is an error`() throws {
+  let sandbox = try sandboxWithBase()
+  let program = Bundle.main.bundleURL.appendingPathComponent("generate").path
+  let shell = Process()
+  shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+  shell.arguments = ["-c", "'\(program)' --base base --prompt a --max-new-tokens 2 2> said > /dev/full"]
+  shell.currentDirectoryURL = URL(fileURLWithPath: sandbox.directory)
+  try shell.run()
+  shell.waitUntilExit()
+  #expect(shell.terminationStatus == 74)
+  #expect(try String(decoding: sandbox.read("said"), as: UTF8.self).hasPrefix("error: cannot write to standard output: "))
+}

@@ -38,6 +38,18 @@ import Testing
   }
 }
 
+@Test func `a name that is not UTF-8 is refused and not taken for another`() throws {
+  let pipeline = try ShellPipeline()
+  try pipeline.sandbox.write("#!/bin/sh\nexec \"$@\" --output \"$(printf 'o\\377')\"\n", to: "bin/with-bytes")
+  try FileManager.default.setAttributes(
+    [.posixPermissions: 0o755], ofItemAtPath: pipeline.sandbox.path("bin/with-bytes"))
+  for program in ["init-adapter", "randlora"] {
+    let outcome = try pipeline.run("with-bytes", Bundle.main.bundleURL.appendingPathComponent(program).path)
+    #expect(outcome.code == 64)
+    #expect(outcome.errors.hasPrefix("error: the argument 'o\u{FFFD}' is not valid UTF-8\n"), "\(outcome.errors)")
+  }
+}
+
 @Test func `status tells what cannot run, and asking leaves no trace`() throws {
   let pipeline = try ShellPipeline()
   try pipeline.sandbox.write(
