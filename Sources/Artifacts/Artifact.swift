@@ -59,8 +59,7 @@ package struct Artifact: Sendable {
 
   /// Reads the manifest and nothing else.
   init(_ directory: String) throws(Failure) {
-    var directory = directory
-    while directory.count > 1, directory.hasSuffix("/") { directory.removeLast() }
+    let directory = Files.withoutSlashes(directory)
     self.directory = directory
     manifest = try Manifest(try Self.read(Manifest.fileName, in: directory))
     if manifest.kind == .base, case .file = try FileStatus(directory + "/" + FileLocations.fileName) {

@@ -23,7 +23,7 @@ extension Artifact {
   ) throws(Failure) -> Bool {
     try Publication.refuseForeign(destination)
     PrivateSibling.sweep(beside: destination)
-    if let there = try? Artifact.open(destination, memo: memo), there.digest == digest { return false }
+    if equal(at: destination, memo) != nil { return false }
     if form == .writable { try Self.requireUntouched(at: destination, by: kind, memo: memo) }
     try Files.makeDirectories(Files.parent(of: destination))
     let sibling = try PrivateSibling.directory(beside: destination)
@@ -38,6 +38,20 @@ extension Artifact {
     _ = try Publication(directory: sibling.path, manifest: manifest, memo: memo)
       .place(at: destination, replacing: true)
     return true
+  }
+
+  /// The copy that lies, whole, at a place where people have their hands; nil when it is still to be put there.
+  ///
+  /// - Throws: what `requireUntouched` throws, when something else lies there.
+  package func existingCopy(at directory: String, memo: DigestMemo = .standard) throws(Failure) -> Artifact? {
+    if let there = equal(at: directory, memo) { return there }
+    try Self.requireUntouched(at: directory, by: kind, memo: memo)
+    return nil
+  }
+
+  private func equal(at directory: String, _ memo: DigestMemo) -> Artifact? {
+    guard let there = try? Artifact.open(directory, memo: memo), there.digest == digest else { return nil }
+    return there
   }
 
   /// Makes sure that what lies at a place where people have their hands may give way: nothing, or an artifact of the

@@ -34,8 +34,7 @@ package final class ArtifactWriter {
 
   /// The output's path without slashes at its end.
   private static func place(_ output: String) throws(Failure) -> String {
-    var output = output
-    while output.count > 1, output.hasSuffix("/") { output.removeLast() }
+    let output = Files.withoutSlashes(output)
     guard !["", "/", ".", ".."].contains(Files.name(of: output)), output != "/" else {
       throw Failure(.usage, "'\(output)' cannot be an output directory", hint: "give it a name: --output DIR")
     }

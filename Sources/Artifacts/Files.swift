@@ -121,6 +121,18 @@ package enum Files {
     return unsafe String(cString: buffer) + "/" + path
   }
 
+  /// The path without slashes at its end, save that of the root.
+  package static func withoutSlashes(_ path: String) -> String {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    return path
+  }
+
+  /// The path, counted from a directory when it is relative.
+  package static func path(_ path: String, in directory: String) -> String {
+    path.hasPrefix("/") ? path : directory + "/" + path
+  }
+
   package static func name(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
   }

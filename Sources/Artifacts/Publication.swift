@@ -36,14 +36,17 @@ struct Publication {
       if case .missing = try FileStatus(output) { return nil }
       if !replacing { throw Self.outputExists(output, "exists and is not a valid artifact: \(error.message)") }
     }
-    if let there, there.digest != manifest.digest, !replacing {
-      throw Self.outputExists(
-        output,
-        "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
-          + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
+    if let there, there.digest == manifest.digest {
+      if (try? there.verify(.memoised, memo: memo)) != nil { return there }
+    } else if let there {
+      guard replacing else {
+        throw Self.outputExists(
+          output,
+          "exists and holds another artifact: \(there.kind.words) with digest \(there.digest), "
+            + "this run made \(manifest.kind.words) with digest \(manifest.digest)")
+      }
+      try Self.refuseOtherKind(there, for: manifest.kind, output)
     }
-    if let there { try Self.refuseOtherKind(there, for: manifest.kind, output) }
-    if let there, there.digest == manifest.digest, (try? there.verify(.memoised, memo: memo)) != nil { return there }
     // The same manifest over damaged or lost files, or an older artifact.
     try Self.refuseAdded(output, besides: (there?.files ?? []) + manifest.files)
     try replace(output)

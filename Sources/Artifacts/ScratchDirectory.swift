@@ -7,8 +7,7 @@ package final class ScratchDirectory {
 
   /// - Throws: `Failure.io` when the system's directory for temporary files cannot be written.
   package init() throws(Failure) {
-    var parent = FileManager.default.temporaryDirectory.path
-    while parent.count > 1, parent.hasSuffix("/") { parent.removeLast() }
+    let parent = Files.withoutSlashes(FileManager.default.temporaryDirectory.path)
     path = parent + "/randlora-" + String(UInt64.random(in: 0 ... .max), radix: 16)
     try Files.makeDirectories(path)
   }

@@ -21,8 +21,7 @@ package struct Publication: Sendable {
   package func copy(
     to directory: String, record: RunRecord, replacing: Bool
   ) throws(Failure) -> [ArtifactFile] {
-    if let there = try? Artifact.open(directory), there.digest == artifact.digest { return Self.published(there) }
-    try Artifact.requireUntouched(at: directory, by: artifact.kind)
+    if let there = try artifact.existingCopy(at: directory) { return Self.published(there) }
     let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
     for file in artifact.files {
       let source = try artifact.path(of: file.path)

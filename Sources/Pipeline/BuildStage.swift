@@ -27,7 +27,7 @@ extension Build {
         ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
         : await perform(try action(stage, artifacts), forced: isForced(stage))
       if case .available(let digest) = outcome, let path = stage.declaration.export?.path {
-        try export(digest, to: path.hasPrefix("/") ? path : directory + "/" + path, label)
+        try export(digest, to: Files.path(path, in: directory), label)
       }
       return outcome
     } catch {
@@ -68,7 +68,7 @@ extension Build {
         }
         artifacts.append((input.role, try store.object(digest)))
       case .directory(let path):
-        let place = path.hasPrefix("/") ? path : directory + "/" + path
+        let place = Files.path(path, in: directory)
         do {
           artifacts.append((input.role, try Artifact.open(place, memo: store.memo)))
         } catch {

@@ -17,10 +17,8 @@ struct Export {
   ///
   /// - Throws: what `write` throws.
   func isPending() throws(Failure) -> Bool {
-    if (try? Artifact.open(destination, memo: memo))?.digest == artifact.digest { return false }
     try requireFree()
-    try Artifact.requireUntouched(at: destination, by: artifact.kind, memo: memo)
-    return true
+    return try artifact.existingCopy(at: destination, memo: memo) == nil
   }
 
   /// Makes the copy, in place of an older artifact there. False when it is there already.

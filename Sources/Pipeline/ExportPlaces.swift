@@ -1,25 +1,25 @@
+import Artifacts
 import Failures
 
 /// Where the stages of a pipeline put copies outside of the store (`export`, and `to: dir:…` or `file:…`): no two at
 /// one place, and none inside of another, or each run would undo what the other stage did.
-struct ExportPlaces {
+enum ExportPlaces {
   private struct Owner {
     let stage: String
     let path: String
   }
 
-  /// By the parts of the absolute path.
-  private var owners: [[Substring]: Owner] = [:]
-
-  init(_ stages: [StageDeclaration]) throws(Failure) {
+  /// - Throws: `Failure.badData` at the second of two that are in each other's way.
+  static func check(_ stages: [StageDeclaration]) throws(Failure) {
+    var owners: [[Substring]: Owner] = [:]  // by the parts of the absolute path
     var places: [(parts: [Substring], owner: Owner, cursor: YAMLCursor)] = []
     for stage in stages {
       for (path, cursor) in stage.exports {
-        let place = try PipelineSource.plain(path.hasPrefix("/") ? path : stage.directory + "/" + path)
+        let place = try PipelineSource.plain(Files.path(path, in: stage.directory))
         let parts = place.split(separator: "/")
         let owner = Owner(stage: stage.name, path: path)
         if let other = owners.updateValue(owner, forKey: parts) {
-          throw Self.conflict(owner, "to the same place as '\(other.stage)'", cursor)
+          throw conflict(owner, "to the same place as '\(other.stage)'", cursor)
         }
         places.append((parts, owner, cursor))
       }
@@ -27,7 +27,7 @@ struct ExportPlaces {
     for (parts, owner, cursor) in places {
       for length in parts.indices {
         guard let outer = owners[Array(parts[..<length])] else { continue }
-        throw Self.conflict(owner, "inside of '\(outer.path)', where '\(outer.stage)' goes", cursor)
+        throw conflict(owner, "inside of '\(outer.path)', where '\(outer.stage)' goes", cursor)
       }
     }
   }

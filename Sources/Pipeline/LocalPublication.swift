@@ -13,7 +13,7 @@ extension Action {
     guard let destination = preimage.parameters["to"]?.stringValue else { return nil }
     let parts = destination.split(separator: ":", maxSplits: 1).map(String.init)
     guard parts.count == 2, ["dir", "file"].contains(parts[0]) else { return nil }
-    let place = parts[1].hasPrefix("/") ? parts[1] : call.directory + "/" + parts[1]
+    let place = Files.path(parts[1], in: call.directory)
     for file in (try? Self.published(receipt)) ?? [] {
       let path = parts[0] == "dir" ? place + "/" + file.path : place
       guard Files.exists(path) else { return .publicationLost(path) }

@@ -24,7 +24,7 @@ struct OptionChecks {
 
   /// Keeps what was found to be right, so that it is not asked again.
   func remember() throws(Failure) {
-    for key in asked { store.remember(try StageQuestions.memo(Self.passed), under: key) }
+    for key in asked { try store.remember(Self.passed, under: key) }
   }
 
   private mutating func check(
@@ -36,8 +36,9 @@ struct OptionChecks {
     let telling: [Failure.Kind] = parameters.hasOpenPaths ? [.usage] : [.usage, .badData]
     let flags =
       try parameters.resolved { _ throws(Failure) in "." }.flags(threads: nil) + Self.flags(for: inputs, of: interface)
-    let key = try Self.key(executable, interface, flags, stage.environment)
-    if asked.contains(key) || isKnown(key) { return }
+    let key = try StageQuestions.key(
+      ["--check"], of: interface, executable, flags: flags, environment: stage.environment)
+    if asked.contains(key) || store.answer(under: key) == Self.passed { return }
     do {
       _ = try await processes.promptAnswer(
         executable, ["--check"] + flags, environment: stage.environment, directory: stage.declaration.directory)
@@ -50,27 +51,11 @@ struct OptionChecks {
     }
   }
 
-  private func isKnown(_ key: Digest) -> Bool {
-    guard let bytes = try? Files.contents(of: store.answerPath(key), limit: 1 << 20) else { return false }
-    return StageQuestions.answer(remembered: bytes) == Self.passed
-  }
-
   /// The inputs, as if they were there: nobody opens them.
   private static func flags(for inputs: [StageDeclaration.Input], of interface: StageInterface) -> [String] {
     let given = inputs.compactMap { interface.input(for: $0.role)?.role }
     let missing = interface.inputs.filter { $0.required && !given.contains($0.role) }.map(\.role)
     return (given + missing).flatMap { ["--\($0)", "."] }
-  }
-
-  private static func key(
-    _ executable: String, _ interface: StageInterface, _ flags: [String], _ environment: [String: String]
-  ) throws(Failure) -> Digest {
-    let asked: JSON = [
-      "question": "--check", "program": try StageQuestions.identity(of: executable), "stage": .string(interface.name),
-      "flags": .array(flags.map { .string($0) }),
-      "environment": .array(environment.sorted { $0.key < $1.key }.map { [.string($0.key), .string($0.value)] }),
-    ]
-    return Digest.sha256(try asked.canonical)
   }
 }
 

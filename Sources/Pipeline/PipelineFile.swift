@@ -49,7 +49,7 @@ package struct PipelineFile: Sendable {
     var expansion = try StageExpansion(sources, variables: variables)
     for (name, value) in settings where name.contains(".") { try expansion.set(name, to: value) }
     (stages, leftOut) = try expansion.declarations()
-    _ = try ExportPlaces(stages)
+    try ExportPlaces.check(stages)
   }
 
   /// The values of the variables: those set win over the file's own, and those over the included files'.

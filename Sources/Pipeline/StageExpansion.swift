@@ -37,10 +37,10 @@ struct StageExpansion {
     for (_, _, stage) in try source.stages?.members() ?? [] {
       for (key, _, value) in try stage.members() {
         if key == "stage" { programs.append(try value.text()) }
-        if key == "evaluate", case .text = value.content { programs.append(key) }
-        if key == "evaluate", case .mapping(let members) = value.content {
-          programs.append(try members.first { (try? $0.key.text()) == "stage" }?.value.text() ?? key)
-        }
+        guard key == "evaluate", !value.isNull else { continue }
+        var members: YAMLCursor.Members = []
+        if case .mapping = value.content { members = try value.members() }
+        programs.append(try members.first { $0.key == "stage" }?.value.text() ?? key)
       }
     }
     for (program, cursor, _) in source.defaults where !programs.contains(program) {
@@ -62,9 +62,7 @@ struct StageExpansion {
     }
     var cursor = try YAMLCursor(yaml: value.isEmpty ? "~" : value, file: "--set \(name)")
     if case .mapping = cursor.content, !value.hasPrefix("{") {  // 'dir:' and 'a: b' are words like others
-      cursor = try YAMLCursor(
-        yaml: "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'",
-        file: "--set \(name)")
+      cursor = YAMLCursor(text: value, file: "--set \(name)")
     }
     entries[index].settings.append((parts[1], cursor, cursor))
   }

@@ -171,7 +171,7 @@ extension StageDeclaration.Word {
   /// A path, or what becomes one once the stage that it names is made.
   fileprivate func place(in directory: String) -> JSON {
     switch self {
-    case .text(let path): .string(path.hasPrefix("/") ? path : directory + "/" + path)
+    case .text(let path): .string(Files.path(path, in: directory))
     case .output(let stage, let path, _): ["from": .string(stage), "path": .string(path)]
     }
   }

@@ -40,18 +40,14 @@ actor StageQuestions {
   private func answer(_ question: [String]) async throws(Failure) -> JSONDocument {
     let source = "\(stage.interface.name) \(question.joined(separator: " "))"
     let key = try memoKey(question)
-    if let bytes = try? Files.contents(of: store.answerPath(key), limit: 1 << 20),
-      let answer = Self.answer(remembered: bytes)
-    {
-      return try JSONDocument(answer.text(), source: source)
-    }
+    if let answer = store.answer(under: key) { return try JSONDocument(answer.text(), source: source) }
     let arguments =
       question + stage.parameters.flags(threads: nil)
       + inputs.flatMap { ["--\($0.role)", $0.artifact.directory] }
     let bytes = try await processes.answer(
       stage.executable, arguments, environment: stage.environment, directory: stage.declaration.directory)
     let document = try JSONDocument(bytes, source: source)
-    store.remember(try Self.memo(document.root), under: key)
+    try store.remember(document.root, under: key)
     return document
   }
 
@@ -70,21 +66,44 @@ actor StageQuestions {
   }
 
   private func memoKey(_ question: [String]) throws(Failure) -> Digest {
+    try Self.key(
+      question, of: stage.interface, stage.executable, flags: stage.parameters.flags(threads: nil),
+      environment: stage.environment, inputs: inputs)
+  }
+
+  /// What an answer depends on.
+  static func key(
+    _ question: [String], of interface: StageInterface, _ executable: String, flags: [String],
+    environment: [String: String], inputs: [(role: String, artifact: Artifact)] = []
+  ) throws(Failure) -> Digest {
+    var program: JSON = .null
+    if case .file(let identity) = try FileStatus(executable, followingLinks: true) {
+      program = .array(
+        [identity.device.description, "\(identity.inode)", "\(identity.size)", "\(identity.changed)"]
+          .map { .string($0) })
+    }
     let asked: JSON = [
-      "question": .array(question.map { .string($0) }), "program": try Self.identity(of: stage.executable),
-      "stage": .string(stage.interface.name), "revision": .integer(stage.interface.revision),
-      "flags": .array(stage.parameters.flags(threads: nil).map { .string($0) }),
-      "environment": .array(stage.environment.sorted { $0.key < $1.key }.map { [.string($0.key), .string($0.value)] }),
+      "question": .array(question.map { .string($0) }), "program": program, "stage": .string(interface.name),
+      "revision": .integer(interface.revision), "flags": .array(flags.map { .string($0) }),
+      "environment": .array(environment.sorted { $0.key < $1.key }.map { [.string($0.key), .string($0.value)] }),
       "inputs": .array(inputs.map { .array([.string($0.role), .string($0.artifact.digest.hex)]) }),
     ]
     return Digest.sha256(try asked.canonical)
   }
+}
 
-  /// What tells a program from a later one of the same name.
-  static func identity(of executable: String) throws(Failure) -> JSON {
-    guard case .file(let identity) = try FileStatus(executable, followingLinks: true) else { return .null }
-    return .array(
-      [identity.device.description, "\(identity.inode)", "\(identity.size)", "\(identity.changed)"]
-        .map { .string($0) })
+extension Store {
+  /// What was remembered under a key; nil when nothing was, or it is damaged.
+  func answer(under key: Digest) -> JSON? {
+    (try? Files.contents(of: answerPath(key), limit: 1 << 20)).flatMap { StageQuestions.answer(remembered: $0) }
+  }
+
+  /// Keeps an answer, where there is a place for it.
+  func remember(_ answer: JSON, under key: Digest) throws(Failure) {
+    let memo = try StageQuestions.memo(answer)
+    Witness.unseen {
+      guard !isReadOnly, Files.isDirectory("\(root)/answers") else { return }
+      try? AtomicFile.write(memo, to: answerPath(key))
+    }
   }
 }

@@ -72,14 +72,6 @@ package struct Store: Sendable {
   func workPath(_ key: Digest) -> String { "\(root)/tmp/\(key)" }
   package func logPath(_ key: Digest) -> String { "\(root)/logs/\(key).log" }
   func answerPath(_ key: Digest) -> String { "\(root)/answers/\(key).json" }
-  /// Keeps an answer, where there is a place for it.
-  func remember(_ answer: String, under key: Digest) {
-    Witness.unseen {
-      guard !isReadOnly, Files.isDirectory("\(root)/answers") else { return }
-      try? AtomicFile.write(answer, to: answerPath(key))
-    }
-  }
-
   /// The paths of all answers that are kept.
   var answers: [String] { ((try? Files.names(in: "\(root)/answers")) ?? []).map { "\(root)/answers/\($0)" } }
 

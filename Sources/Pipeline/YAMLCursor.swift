@@ -37,6 +37,11 @@ package struct YAMLCursor: Sendable {
     try self.init(node, file: file, depth: 0, budget: &budget)
   }
 
+  /// A text that stands in no file.
+  init(text: String, file: String) {
+    (self.file, line, column, content) = (file, 1, 1, .text(text))
+  }
+
   private init(_ node: Node, file: String, depth: Int, budget: inout Int) throws(Failure) {
     self.file = file
     (line, column) = (node.mark?.line ?? 1, node.mark?.column ?? 1)

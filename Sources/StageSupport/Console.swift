@@ -144,17 +144,20 @@ extension Console {
 
   /// Writes results to standard output. That it does not take them is told by `requireResults`.
   package static func printResult(_ text: String) {
-    let error = writeAll(text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n", to: STDOUT_FILENO)
-    resultError.withLock { if $0 == 0 { $0 = error } }
+    writeResult(text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n")
   }
 
   /// Writes a part of a result that comes bit by bit.
   ///
   /// - Throws: `Failure.io` when standard output does not take it, so that nobody waits for more.
   package static func printPart(_ text: String) throws(Failure) {
+    writeResult(text)
+    try requireResults()
+  }
+
+  private static func writeResult(_ text: String) {
     let error = writeAll(text, to: STDOUT_FILENO)
     resultError.withLock { if $0 == 0 { $0 = error } }
-    try requireResults()
   }
 
   /// - Throws: `Failure.io` when standard output did not take all results of this process.

@@ -25,7 +25,7 @@ package final class Stage {
         throw Failure(
           .usage, "--output: \(description.name) makes no artifact", hint: "leave it out; it prints its result")
       }
-      self.output = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
+      self.output = Files.withoutSlashes(output)
     } else if description.output == nil {
       output = ""
     } else {

@@ -63,7 +63,6 @@ extension DecoderModel {
   ) throws(Failure) -> [[Int32]] {
     var results = prompts.map { _ in [Int32]() }
     let context = configuration.contextLength
-    let maxNewTokens = min(maxNewTokens, context)
     var active = prompts.indices.filter { prompts[$0].count < context }
     let cache = cache(capacities: active.map { min(prompts[$0].count + maxNewTokens, context) })
     var generators = prompts.indices.map { SplitMix64(seed: sampling.seed &+ UInt64($0)) }

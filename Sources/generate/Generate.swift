@@ -107,7 +107,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     let adapter = try stage.optionalInput("checkpoint").map { artifact in
       model.activate(
         try CheckpointArtifact(artifact, model: base.configuration).state.adapter,
-        tokens: ids.count + min(maxNewTokens, base.configuration.contextLength), training: false)
+        tokens: ids.count + maxNewTokens, training: false)
     }
     var stream = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var whole = ""

@@ -76,8 +76,7 @@ struct FinetuneCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let isMarked = outputDir.count > 1 && outputDir.hasSuffix("/")
-    let output = try Files.absolute(isMarked ? String(outputDir.dropLast()) : outputDir)
+    let output = try Files.absolute(Files.withoutSlashes(outputDir))
     try ArtifactWriter.check(output: output)
     let path = try Files.absolute("finetune.yaml")
     do {
