@@ -148,16 +148,18 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
 }
 
 // What computes at a level of the instruction set: panels of `rows` and of `lanes * vectors` neighbours, how they are
-// packed, and a tile for each number of rows and of vectors; row_tiles for a left matrix of contiguous rows.
+// packed, and a tile for each number of rows and of vectors; row_tiles for a left matrix of contiguous rows. A
+// panel of columns that fits into the first cache meets `resident` rows of the left matrix, which the second one holds; one
+// that does not meets a panel of rows.
 struct level {
-  size_t rows, lanes, vectors;
+  size_t rows, lanes, vectors, resident;
   void (*pack_rows)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
   void (*pack_columns)(size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
   tile_function *const *tiles, *const *row_tiles;
 };
 
 // The level of some tiles; the sizes of panels are known where they are packed, for the compiler's sake.
-#define LEVEL(TARGET, NAME, ROWS, LANES_, VECTORS)                                                                 \
+#define LEVEL(TARGET, NAME, ROWS, LANES_, VECTORS, RESIDENT)                                                       \
   TARGET static void pack_rows_##NAME(size_t n, size_t depth, size_t stride, int transposed, const float *x,       \
                                       float *packed) {                                                             \
     pack(ROWS, n, depth, stride, transposed, x, packed);                                                           \
@@ -166,7 +168,7 @@ struct level {
                                          float *packed) {                                                          \
     pack(LANES_ * VECTORS, n, depth, stride, transposed, x, packed);                                               \
   }                                                                                                                \
-  static const struct level NAME = {ROWS, LANES_, VECTORS, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME, row_tiles_##NAME};
+  static const struct level NAME = {ROWS, LANES_, VECTORS, RESIDENT, pack_rows_##NAME, pack_columns_##NAME, tiles_##NAME, row_tiles_##NAME};
 
 #define V4_TILE(ROWS, VECTORS) TILE(MATMUL_V4, v4, 16, ROWS, VECTORS)
 #define V4_ROWS(ROWS) V4_TILE(ROWS, 1) V4_TILE(ROWS, 2) V4_TILE(ROWS, 3)
@@ -176,7 +178,7 @@ struct level {
       V4_NAMES(KIND, 6), V4_NAMES(KIND, 7), V4_NAMES(KIND, 8)
 V4_ROWS(1) V4_ROWS(2) V4_ROWS(3) V4_ROWS(4) V4_ROWS(5) V4_ROWS(6) V4_ROWS(7) V4_ROWS(8)
 static tile_function *const tiles_v4[] = {V4_ALL(tile)}, *const row_tiles_v4[] = {V4_ALL(row_tile)};
-LEVEL(MATMUL_V4, v4, 8, 16, 3)
+LEVEL(MATMUL_V4, v4, 8, 16, 3, 8)
 
 #define V3_TILE(ROWS, VECTORS) TILE(MATMUL_V3, v3, 8, ROWS, VECTORS)
 #define V3_ROWS(ROWS) V3_TILE(ROWS, 1) V3_TILE(ROWS, 2)
@@ -185,14 +187,14 @@ LEVEL(MATMUL_V4, v4, 8, 16, 3)
   V3_NAMES(KIND, 1), V3_NAMES(KIND, 2), V3_NAMES(KIND, 3), V3_NAMES(KIND, 4), V3_NAMES(KIND, 5), V3_NAMES(KIND, 6)
 V3_ROWS(1) V3_ROWS(2) V3_ROWS(3) V3_ROWS(4) V3_ROWS(5) V3_ROWS(6)
 static tile_function *const tiles_v3[] = {V3_ALL(tile)}, *const row_tiles_v3[] = {V3_ALL(row_tile)};
-LEVEL(MATMUL_V3, v3, 6, 8, 2)
+LEVEL(MATMUL_V3, v3, 6, 8, 2, 192)
 
 // Without fused multiply-add in the processor the C library's gives the same bits, slowly.
 #define BASE_TILE(ROWS) TILE(, base, 4, ROWS, 1)
 BASE_TILE(1) BASE_TILE(2) BASE_TILE(3) BASE_TILE(4)
 #define BASE_ALL(KIND) KIND##_base_1_1, KIND##_base_2_1, KIND##_base_3_1, KIND##_base_4_1
 static tile_function *const tiles_base[] = {BASE_ALL(tile)}, *const row_tiles_base[] = {BASE_ALL(row_tile)};
-LEVEL(, base, 4, 4, 1)
+LEVEL(, base, 4, 4, 1, 4)
 
 static const struct level *find(int level) { return level == 4 ? &v4 : level == 3 ? &v3 : &base; }
 
@@ -219,16 +221,19 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
   tile_function *const *tiles = a_rows ? on->row_tiles : on->tiles;
   size_t width = on->lanes * on->vectors;
   size_t a_step = a_stride ? a_stride : on->rows, b_step = b_stride ? b_stride : width;
-  for (size_t i = 0; i < rows; i += on->rows)
-    for (size_t j = 0; j < columns; j += width) {
-      size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
-      tile_function *tile = tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
-      const float *left = a + i * (a_rows ? a_stride : a_stride ? 1 : depth), *right = b_stride ? b + j : b + j * depth;
-      float *to = c + i * stride + j;
-      if (n % on->lanes == 0) {
-        tile(depth, alpha, left, a_step, right, b_step, adding, stride, to);
-      } else {
-        edge(tile, m, n, depth, alpha, left, a_step, right, b_step, adding, stride, to);
+  for (size_t first = 0; first < rows; first += on->resident) {
+    size_t end = rows - first < on->resident ? rows : first + on->resident;
+    for (size_t j = 0; j < columns; j += width)
+      for (size_t i = first; i < end; i += on->rows) {
+        size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
+        tile_function *tile = tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
+        const float *left = a + i * (a_rows ? a_stride : a_stride ? 1 : depth), *right = b_stride ? b + j : b + j * depth;
+        float *to = c + i * stride + j;
+        if (n % on->lanes == 0) {
+          tile(depth, alpha, left, a_step, right, b_step, adding, stride, to);
+        } else {
+          edge(tile, m, n, depth, alpha, left, a_step, right, b_step, adding, stride, to);
+        }
       }
-    }
+  }
 }
