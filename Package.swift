@@ -56,6 +56,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
@@ -86,7 +87,7 @@ let package = Package(
     library(
       "Conversion",
       ["Failures", "JSON", "Artifacts", "COpenBLAS", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts"]),
-    library("Hub", ["Failures", "JSON", "Artifacts", "CArchive"]),
+    library("Hub", ["Failures", "JSON", "Artifacts", "CArchive", "CCurl"]),
     library("StageSupport", ["Failures", "JSON", "Artifacts", argumentParser]),
 
     program(

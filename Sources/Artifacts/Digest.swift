@@ -14,16 +14,16 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     self.hex = hex
   }
 
-  init(bytes: [UInt8]) {
-    precondition(bytes.count == 32)
-    let digits = Array("0123456789abcdef".utf8)
-    hex = String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  /// What a SHA-256 comes to.
+  init(_ hash: consuming RunningHash) {
+    hex = hash.finish()
+    precondition(hex.utf8.count == 64)
   }
 
   package static func sha256(_ bytes: some Collection<UInt8>) -> Digest {
-    var hash = SHA256()
+    var hash = RunningHash()
     hash.update(Array(bytes))
-    return hash.finish()
+    return Digest(hash)
   }
 
   /// - Throws: `Failure.missingInput` when the file cannot be opened, `Failure.io` when it cannot be read or

@@ -66,13 +66,13 @@ package final class DigestMemo: Sendable {
     guard case .file(let before) = try FileStatus(descriptor: file.descriptor, path: path) else {
       throw Failure(.missingInput, "\(path) is not a file")
     }
-    var hash = SHA256()
+    var hash = RunningHash()
     try file.readAll { hash.update($0) }
     guard case .file(let after) = try FileStatus(descriptor: file.descriptor, path: path), after == before
     else {
       throw Failure(.io, "\(path) changed while it was read", hint: "run again when nothing writes to it")
     }
-    return (hash.finish(), before)
+    return (Digest(hash), before)
   }
 }
 

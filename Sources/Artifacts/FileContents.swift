@@ -9,12 +9,12 @@ extension Files {
   package static func copy(_ source: String, to path: String) throws(Failure) -> Digest {
     let input = try OpenFile(reading: source)
     let output = try OpenFile(creating: path)
-    var hash = SHA256()
+    var hash = RunningHash()
     try input.readAll { bytes throws(Failure) in
       hash.update(bytes)
       try output.write(Array(bytes))
     }
-    return hash.finish()
+    return Digest(hash)
   }
 
   /// Whether anything is at a path; a symbolic link counts as what it leads to.

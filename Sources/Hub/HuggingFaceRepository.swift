@@ -17,6 +17,13 @@ package struct HuggingFaceRepository: Sendable, Equatable, CustomStringConvertib
 
   package var description: String { kind.prefix + id + (revision.map { "@\($0)" } ?? "") }
 
+  /// The same repository at a certain revision.
+  package func at(_ revision: String) -> HuggingFaceRepository {
+    HuggingFaceRepository(kind: kind, id: id, revision: revision)
+  }
+
+  private init(kind: Kind, id: String, revision: String?) { (self.kind, self.id, self.revision) = (kind, id, revision) }
+
   /// A model's id as people write it: `ORG/NAME[@REVISION]`.
   ///
   /// - Throws: `Failure.usage` saying what is wrong with it.

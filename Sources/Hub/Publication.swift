@@ -59,6 +59,24 @@ package struct Publication: Sendable {
     return [try Self.describe(path)]
   }
 
+  /// Pushes the artifact into a repository of the Hugging Face Hub.
+  ///
+  /// - Parameter progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Returns: the files that lie there now, sorted by path, and what was done.
+  /// - Throws: `Failure.badData` when a file of the artifact is damaged, and as `HubPush` does.
+  package func push(
+    to repository: HuggingFaceRepository, of hub: HuggingFaceHub, _ options: HubPush.Options,
+    progress: (_ total: Int) -> (Int) -> Void
+  ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
+    try artifact.verify(.always)
+    let published = Self.published(artifact)
+    let files = try published.map { file throws(Failure) in
+      let path = file.path == Manifest.fileName ? "\(artifact.directory)/\(file.path)" : try artifact.path(of: file.path)
+      return HubPush.File(name: file.path, path: path, bytes: file.bytes, sha256: file.sha256)
+    }
+    return (published, try HubPush(files, to: repository, of: hub, options)(progress: progress))
+  }
+
   private static func published(_ artifact: Artifact) -> [ArtifactFile] {
     let text = Array(artifact.manifest.text.utf8)
     let manifest = ArtifactFile(path: Manifest.fileName, bytes: text.count, sha256: Digest.sha256(text))

@@ -45,10 +45,10 @@ struct StageEnvironment: Sendable {
   /// it decides what a stage makes; whatever does must be declared, and everything else is left out.
   private static let passed: Set<String> = [
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_CONFIG",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
     "no_proxy", "all_proxy",
   ]
-  private static let passedPrefixes = ["XDG_", "HF_", "AWS_", "RANDLORA_"]
+  private static let passedPrefixes = ["XDG_", "HF_", "HUGGING", "AWS_", "RANDLORA_"]
 
   /// Fixed, so that sorting, messages and dates do not depend on the user's settings.
   private static let fixed = ["LC_ALL": "C.UTF-8", "TZ": "UTC"]

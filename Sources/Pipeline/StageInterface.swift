@@ -13,7 +13,7 @@ package struct StageInterface: Sendable {
   }
 
   package struct Parameter: Sendable {
-    package enum Kind: String, CaseIterable, Sendable { case integer, number, string, boolean, path, list }
+    package enum Kind: String, CaseIterable, Sendable { case integer, number, string, boolean, path, model, list }
 
     /// What the result depends on.
     package enum Influence: String, CaseIterable, Sendable {
@@ -109,7 +109,7 @@ extension StageInterface.Parameter {
     case .integer: defaultValue = .integer(try value.integer())
     case .number: defaultValue = .number(try value.double())
     case .boolean: defaultValue = .bool(try value.bool())
-    case .string: defaultValue = .string(try value.string())
+    case .string, .model: defaultValue = .string(try value.string())
     case .path, .list: defaultValue = .array(try value.words().map { .string($0) })
     }
   }

@@ -95,8 +95,8 @@ struct StageParameters: Sendable {
 
   /// The files and directories whose content counts.
   var paths: [(name: String, path: String)] {
-    given.filter { $0.parameter.kind == .path && $0.parameter.influence != .never }.flatMap { entry in
-      (entry.value.arrayValue ?? []).map { (entry.parameter.name, $0.stringValue ?? "") }
+    given.filter { $0.parameter.influence != .never }.flatMap { entry in
+      (entry.parameter.paths(in: entry.value) ?? []).map { (entry.parameter.name, $0) }
     }
   }
 
@@ -107,7 +107,7 @@ struct StageParameters: Sendable {
     for parameter in interface.parameters where parameter.influence != .never && parameter.kind != .path {
       if interface.segmented, Self.callNames.contains(parameter.name) { continue }
       let value = given.first { $0.parameter.name == parameter.name }?.value ?? parameter.defaultValue
-      if !value.isNull { object[parameter.name] = value }
+      if !value.isNull, parameter.paths(in: value) == nil { object[parameter.name] = value }
     }
     return object
   }
@@ -128,13 +128,21 @@ struct StageParameters: Sendable {
     case .bool(let isOn):
       if isOn == (parameter.defaultValue.boolValue ?? false) { return [] }
       return [isOn ? "--\(parameter.name)" : "--no-\(parameter.name)"]
-    case .array(let paths) where parameter.kind == .path:  // may have commas in them
-      return paths.map { "--\(parameter.name)=\($0.stringValue ?? "")" }
     case .array(let words):
+      // Paths may have commas in them.
+      if let paths = parameter.paths(in: value) { return paths.map { "--\(parameter.name)=\($0)" } }
       return ["--\(parameter.name)=" + words.map { $0.stringValue ?? "" }.joined(separator: ",")]
     case .string(let text): return ["--\(parameter.name)=\(text)"]
     default: return ["--\(parameter.name)=\(value.text(indent: 0))"]
     }
+  }
+}
+
+extension StageInterface.Parameter {
+  /// The paths that a value names; nil when it is something else.
+  fileprivate func paths(in value: JSON) -> [String]? {
+    guard kind == .path || kind == .model else { return nil }
+    return value.arrayValue?.map { $0.stringValue ?? "" }
   }
 }
 
@@ -144,15 +152,19 @@ extension StageDeclaration.Argument {
     as kind: StageInterface.Parameter.Kind, directory: String
   ) throws(Failure) -> JSON? {
     if words.isEmpty && !isList { return nil }
-    if kind == .path {
+    switch kind {
+    case .model:
+      if words.count == 1, case .text(let name) = words[0], try isOnHub(name, from: directory) { return .string(name) }
       return .array(words.map { $0.place(in: directory) })
+    case .path: return .array(words.map { $0.place(in: directory) })
+    case .list, .integer, .number, .string, .boolean: break
     }
     let words = try words.map { word throws(Failure) in try word.text(of: name) }
     switch kind {
     case .list:
       let parts = words.flatMap { isList ? [$0] : $0.split(separator: ",").map(String.init) }
       return .array(parts.map { .string($0) })
-    case .path, .integer, .number, .string, .boolean: break
+    case .path, .model, .integer, .number, .string, .boolean: break
     }
     guard words.count == 1, !isList else { throw cursor.failure("'\(name)' takes one value, found a list") }
     let word = words[0]
@@ -164,6 +176,18 @@ extension StageDeclaration.Argument {
     }
     let wanted = kind == .integer ? "an integer" : kind == .number ? "a number" : "true or false"
     throw cursor.failure("'\(name)' must be \(wanted), found '\(word)'")
+  }
+}
+
+extension StageDeclaration.Argument {
+  /// Whether a text can only be the name of a model on the Hub, `ORG/NAME` or `ORG/NAME@REVISION`: nothing of that name is
+  /// here, not even its first directory.
+  private func isOnHub(_ name: String, from directory: String) throws(Failure) -> Bool {
+    let parts = name.prefix { $0 != "@" }.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let owner = parts.first, !owner.isEmpty, !owner.hasPrefix("."), !owner.hasPrefix("~"),
+      !parts[1].isEmpty, case .missing = try FileStatus(Files.path(String(owner), in: directory), followingLinks: true)
+    else { return false }
+    return true
   }
 }
 

@@ -84,6 +84,8 @@ package struct StageParameter: Sendable {
     case integer, number, string, boolean
     /// A file or files whose content counts.
     case path
+    /// The directory of a model, whose content counts, or a model's name on the Hugging Face Hub.
+    case model
     /// Several words with commas between them.
     case list
   }
@@ -104,4 +106,9 @@ package struct StageParameter: Sendable {
   package static func never(_ name: String, _ kind: Kind? = nil) -> StageParameter {
     StageParameter(name: name, influence: .never, kind: kind)
   }
+}
+
+extension StageParameter.Kind {
+  /// Whether a value is a path.
+  var namesFiles: Bool { self == .path || self == .model }
 }

@@ -67,7 +67,7 @@ extension StageCommand {
     case .boolean: .bool(text.map { $0 == "true" || ($0.hasPrefix("--") && !$0.hasPrefix("--no-")) } ?? false)
     case .integer: text.flatMap { Int($0) }.map { .integer($0) } ?? .null
     case .number: text.flatMap { Double($0) }.map { .number($0) } ?? .null
-    case .string, .path, .list: text.map { .string($0) } ?? .null
+    case .string, .path, .model, .list: text.map { .string($0) } ?? .null
     }
   }
 }

@@ -14,7 +14,7 @@ struct StageParameters {
     var recorded = JSONObject()
     for row in description.parameters {
       let value = values.first { $0.name == row.name }?.value ?? .null
-      recorded[row.name] = row.kind == .path ? .array(Self.files(value)) : value
+      recorded[row.name] = row.kind?.namesFiles == true ? .array(Self.files(value)) : value
     }
     self.recorded = recorded
   }
@@ -24,7 +24,7 @@ struct StageParameters {
     description.parameters.allSatisfy { row in
       guard row.influence != .never || description.isExtent(row) else { return true }
       guard let mine = recorded[row.name], let theirs = other[row.name] else { return false }
-      return row.kind == .path ? Self.sameContents(mine, theirs) : mine == theirs
+      return row.kind?.namesFiles == true ? Self.sameContents(mine, theirs) : mine == theirs
     }
   }
 

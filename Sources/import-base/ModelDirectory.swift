@@ -22,7 +22,9 @@ struct ModelDirectory {
 
   /// Opens the directory and checks the configuration and the names, shapes and types of all tensors.
   init(_ directory: String) throws(Failure) {
-    guard Files.isDirectory(directory) else { throw Self.notADirectory(directory) }
+    guard Files.isDirectory(directory) else {
+      throw Failure(.badData, "'\(directory)' is no directory", hint: "give the directory of the model")
+    }
     self.directory =
       directory.hasSuffix("/") && directory.count > 1 ? String(directory.dropLast()) : directory
     guard !Files.exists(directory + "/" + GGUFModel.file) || Files.exists(directory + "/config.json") else {
@@ -115,6 +117,9 @@ struct ModelDirectory {
     for file in otherFiles { _ = try Files.copy(path(of: file), to: try writer.path(for: file)) }
   }
 
+  /// What a model is fetched with, where it has it.
+  static let filesBesideWeights = ["config.json"] + optionalFiles
+
   /// The files that make up the base.
   var files: [String] { ["config.json"] + weightFiles + otherFiles }
 
@@ -133,23 +138,6 @@ struct ModelDirectory {
       Files.exists(tokenizer) ? .string(try Digest.sha256(ofFile: tokenizer).hex) : .null
     section["quantization"] = try configuration.firstScheme(in: weights).map { .object($0.section) } ?? .null
     return section
-  }
-
-  // MARK: - What is there
-
-  private static func notADirectory(_ path: String) -> Failure {
-    if Files.exists(path) {
-      return Failure(.badData, "'\(path)' is no directory", hint: "give the directory of the model")
-    }
-    guard (try? HuggingFaceRepository(modelID: path)) != nil else {
-      return Failure(.missingInput, "the directory '\(path)' does not exist")
-    }
-    return Failure(
-      .missingInput,
-      "the directory '\(path)' does not exist, and downloading from the Hugging Face Hub is not available in this version",
-      hint:
-        "download the model first ('hf download \(path) --local-dir DIR'), then give DIR and --base-model-id \(path)"
-    )
   }
 }
 

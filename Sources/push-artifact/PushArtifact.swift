@@ -13,11 +13,16 @@ import StageSupport
       .optional("base", .base),
     ],
     output: .receipt,
-    parameters: [.result("to"), .result("save-projection"), .never("replace")], actsElsewhere: true,
+    parameters: [
+      .result("to"), .result("save-projection"), .result("create-pr"), .never("private"), .never("commit-message"),
+      .never("replace"),
+    ], actsElsewhere: true,
     abstract: "Publish an artifact and write a receipt.",
     discussion: """
       A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A base is published with its \
-      files. What lies at the destination already must be equal, unless --replace is given.
+      files. What lies in a directory or archive already must be equal, unless --replace is given; on the Hugging Face Hub \
+      every push is a commit, made only where something changes. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at \
+      HF_ENDPOINT.
       """)
 
   @OptionGroup var options: StageOptions
@@ -30,8 +35,9 @@ import StageSupport
 
   @Option(
     help: """
-      Where to: dir:PATH for a directory or file:PATH.tar.zst for an archive. hf://[datasets/|spaces/]ORG/NAME[@REVISION], \
-      oci://HOST[:PORT]/REPOSITORY:TAG and s3://BUCKET/PREFIX are reserved for a later version.
+      Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, or hf://[datasets/|spaces/]ORG/NAME[@REVISION] for \
+      a repository of the Hugging Face Hub, which is made if need be. oci://HOST[:PORT]/REPOSITORY:TAG and s3://BUCKET/PREFIX \
+      are reserved for a later version.
       """)
   var to: String
 
@@ -46,21 +52,42 @@ import StageSupport
   @Flag(help: "Let an older artifact of the same kind, or an archive, at the destination give way.")
   var replace = false
 
+  @Flag(name: [.long, .customLong("hub-private-repo")], help: "Make a repository of the Hub that is new for its owner alone.")
+  var `private` = false
+
+  @Option(help: "What the commit on the Hub is called. Without it, what is pushed.")
+  var commitMessage: String?
+
+  @Flag(help: "Propose the commit on the Hub as a pull request.")
+  var createPR = false
+
   /// The destination is checked before anything is read.
-  func resolve() throws { _ = try destination() }
+  func resolve() throws {
+    if case .huggingFace = try destination() { return }
+    let given = `private` ? "--private" : createPR ? "--create-pr" : commitMessage.map { _ in "--commit-message" }
+    if let given { throw Failure(.usage, "\(given) is for the Hugging Face Hub, not for \(to)", hint: "leave it out") }
+  }
 
   func execute(_ stage: Stage) throws {
     let destination = try destination()
-    let (artifact, files) = try publish(to: destination, stage)
+    let (artifact, files, commit) = try publish(to: destination, stage)
     stage.console.table(Self.summary(of: files))
-    stage.console.note("published \(artifact.kind.words) to \(to)")
-    try stage.publish(try stage.writer(), section: section(of: artifact, destination, files))
+    stage.console.note(Self.news(artifact, to, files.count, commit))
+    let metrics = commit.map { ["commit": $0.commit.map { .string($0) } ?? .null, "url": $0.url.map { .string($0) } ?? .null] as JSON }
+    try stage.publish(
+      try stage.writer(), section: section(of: artifact, destination, files), metrics: metrics.map { [$0] } ?? [])
+  }
+
+  private static func news(_ artifact: Artifact, _ place: String, _ count: Int, _ commit: HubPush.Outcome?) -> String {
+    guard let commit else { return "published \(artifact.kind.words) to \(place)" }
+    guard let url = commit.url else { return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push" }
+    return "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(url)"
   }
 
   /// Publishes the artifact, or what PEFT loads of it.
   private func publish(
     to destination: Destination, _ stage: Stage
-  ) throws -> (artifact: Artifact, files: [ArtifactFile]) {
+  ) throws -> (artifact: Artifact, files: [ArtifactFile], commit: HubPush.Outcome?) {
     var artifact = try stage.input("artifact")
     let scratch = try ScratchDirectory()
     defer { withExtendedLifetime(scratch) {} }
@@ -72,16 +99,36 @@ import StageSupport
       "artifact": .string(artifact.digest.hex), "scheme": .string(destination.scheme),
       "destination": .string(destination.name),
     ])
-    let files: [ArtifactFile]
+    let publication = Publication(artifact)
     switch destination {
     case .directory(let path):
-      files = try Publication(artifact).copy(
+      let files = try publication.copy(
         to: path, record: lineage(of: try stage.input("artifact")),
         replacing: replace)
-    case .archive(let path): files = try Publication(artifact).pack(to: path, replacing: replace)
-    case .huggingFace, .registry, .objectStore: throw notAvailable(destination)
+      return (artifact, files, nil)
+    case .archive(let path): return (artifact, try publication.pack(to: path, replacing: replace), nil)
+    case .huggingFace(let repository):
+      let (files, commit) = try push(publication, of: artifact.kind, to: repository, stage.console)
+      return (artifact, files, commit)
+    case .registry, .objectStore: throw notAvailable(destination)
     }
-    return (artifact, files)
+  }
+
+  private func push(
+    _ publication: Publication, of kind: ArtifactKind, to repository: HuggingFaceRepository, _ console: Console
+  ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
+    let hub = HuggingFaceHub(try HubAccess(Console.environment), try HTTPClient { Interruption.isRequested })
+    let options = HubPush.Options(
+      message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil, createsPullRequest: createPR)
+    var progress: ProgressBar?
+    let outcome = try publication.push(to: repository, of: hub, options) { total in
+      guard total > 0 else { return { _ in } }
+      let bar = console.progress("uploading", total: total, unit: "byte")
+      progress = bar
+      return { bar.advance(by: $0) }
+    }
+    progress?.finish()
+    return outcome
   }
 
   private func export(_ checkpoint: Artifact, _ stage: Stage) throws(Failure) -> AdapterExport {
@@ -96,15 +143,15 @@ import StageSupport
   private func destination() throws(Failure) -> Destination {
     let destination = try Destination(to)
     switch destination {
-    case .directory, .archive: return destination
-    case .huggingFace, .registry, .objectStore: throw notAvailable(destination)
+    case .directory, .archive, .huggingFace: return destination
+    case .registry, .objectStore: throw notAvailable(destination)
     }
   }
 
   private func notAvailable(_ destination: Destination) -> Failure {
     Failure(
       .usage, "pushing to \(destination.scheme):// is not available in this version",
-      hint: "push to dir:PATH or file:PATH.tar.zst, and upload that")
+      hint: "push to hf://ORG/NAME, or to dir:PATH or file:PATH.tar.zst and upload that")
   }
 
   /// What goes out with a copy says which artifact it was made from, and nothing about this machine.

@@ -76,7 +76,7 @@ import Testing
       (["--rank", "0"], "init-adapter: the rank 0 is out of range (1 to 65536)"),
       (["--sparse", "--very_sparse"], "init-adapter: --sparse and --very-sparse exclude each other"),
       (["--val_set_size", "1.5"], "prepare-data: --val-set-size must be a number of rows or a share of them below 1, found 1.5"),
-      (["--push_to_hub", "--hub_model_id", "me/it"], "push-artifact: pushing to hf:// is not available in this version"),
+      (["--push_to_hub", "--hub_model_id", "it"], "push-artifact: cannot push to 'hf://it': 'it' is not of the form ORG/NAME"),
     ] {
       let refused = try sandbox.run("randlora", ["finetune"] + Self.inputs + flags)
       #expect(refused.code == 64)

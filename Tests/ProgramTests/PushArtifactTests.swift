@@ -89,7 +89,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
     try sandbox.fail(
       "push-artifact", arguments + ["-o", "receipt"], code: code, saying: message, sourceLocation: at)
   }
-  for scheme in ["hf://org/name", "oci://localhost:5000/a:b", "s3://bucket/prefix"] {
+  for scheme in ["oci://localhost:5000/a:b", "s3://bucket/prefix"] {
     try fail(["--artifact", "adapter", "--to", scheme], 64, "is not available in this version")
   }
   try fail(["--artifact", "adapter", "--to", "ftp://x"], 64, "the scheme is none that is known")

@@ -14,7 +14,7 @@ import Testing
   }
 
   /// Runs a script from the top of the project; what it would write to /tmp/demo goes to the sandbox.
-  private func shell(_ script: String, in sandbox: Sandbox) throws -> (code: Int32, output: String) {
+  private func shell(_ script: String, in sandbox: Sandbox, environment: [String: String] = [:]) throws -> (code: Int32, output: String) {
     let programs = Bundle.main.bundleURL.path
     let own = script
       .replacingOccurrences(of: "/tmp/demo", with: sandbox.path("demo"))
@@ -26,7 +26,7 @@ import Testing
     process.currentDirectoryURL = Self.root
     process.environment = [
       "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": sandbox.path("cache"), "RANDLORA_STORE": sandbox.path("store"),
-    ]
+    ].merging(environment) { $1 }
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
@@ -48,8 +48,11 @@ import Testing
 
   @Test func `every other command runs as it stands`() throws {
     let sandbox = try Sandbox()
+    let model = Self.root.appendingPathComponent("pipelines/quickstart/model").path
+    try FileManager.default.copyItem(atPath: model, toPath: sandbox.path("model"))
+    let hub = try HubServer(sandbox, seeds: ["HuggingFaceTB/SmolLM2-135M": "model"])
     for block in try Self.blocks().dropFirst(2) {
-      let result = try shell(block, in: sandbox)
+      let result = try shell(block, in: sandbox, environment: hub.environment)
       #expect(result.code == 0, "\(block)\n\(result.output)")
     }
     for file in ["adapter/adapter_model.safetensors", "merged/model.safetensors", "result/artifact.json"] {

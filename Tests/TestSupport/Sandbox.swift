@@ -77,7 +77,7 @@ package final class Sandbox {
       (dataLimit.map { ["-c", "ulimit -d \($0) && exec \"$0\" \"$@\"", executable.path] } ?? []) + arguments
     process.currentDirectoryURL = URL(fileURLWithPath: directory)
     process.environment = [
-      "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": path("cache"),
+      "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": path("cache"), "HF_HUB_OFFLINE": "1",
     ]
     .merging(environment) { $1 }
     // Files, not pipes: a program that fills one pipe while the test reads the other would wait for ever.

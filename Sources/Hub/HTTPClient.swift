@@ -1,0 +1,213 @@
+import Artifacts
+import CCurl
+package import Failures
+import Glibc
+
+/// A client of HTTP: libcurl, with certificates checked, proxies as the environment has them, and no redirects of its own.
+@safe package final class HTTPClient {
+  /// What went wrong on the way, before or after an answer began.
+  struct Problem: Error {
+    let message: String
+    /// Whether another try may do better.
+    let isTemporary: Bool
+  }
+
+  private let handle: UnsafeMutableRawPointer
+  private let isStopped: () -> Bool
+  private let certificates: String?
+
+  /// Tries of one request, and seconds to wait after the first of them, doubled each time (`utils/_http.py`).
+  private static let tries = 5, firstPause = 1.0, longestPause = 8.0
+
+  /// More than any answer has that is not a file.
+  private static let answerLimit = 64 << 20
+
+  /// - Parameter isStopped: whether to give up: asked a few times a second.
+  /// - Throws: `Failure.internal` when libcurl cannot start.
+  package init(isStopped: @escaping () -> Bool) throws(Failure) {
+    guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let handle = unsafe curl_easy_init() else {
+      throw Failure(.internal, "libcurl cannot start")
+    }
+    unsafe self.handle = unsafe handle
+    self.isStopped = isStopped
+    // libcurl reads neither by itself.
+    certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].lazy.compactMap(Self.environment).first
+  }
+
+  deinit { unsafe curl_easy_cleanup(handle) }
+
+  static func environment(_ name: String) -> String? {
+    let value = unsafe getenv(name).map { unsafe String(cString: $0) }
+    return value?.isEmpty == false ? value : nil
+  }
+
+  /// Sends a request, again where a later try may succeed.
+  ///
+  /// - Parameters:
+  ///   - sent: told how many bytes of the body went out; fewer than none when they have to be sent again.
+  /// - Returns: the answer, whatever its status.
+  /// - Throws: `Failure.io` when there is none, `Failure.interrupted`.
+  func send(_ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in }) throws(Failure) -> HTTPResponse {
+    var attempt = 1, pause = Self.firstPause
+    while true {
+      var count = 0, wait = pause
+      do throws(Problem) {
+        let response = try once(request, sent: { bytes in
+          count += bytes
+          sent(bytes)
+        })
+        guard response.isTemporary, attempt < Self.tries else { return response }
+        wait = Self.wantedPause(response) ?? pause
+      } catch {
+        try requireGoingOn()
+        guard error.isTemporary, attempt < Self.tries else { throw unreachable(request, error) }
+      }
+      sent(-count)
+      try sleep(wait)
+      (attempt, pause) = (attempt + 1, min(2 * pause, Self.longestPause))
+    }
+  }
+
+  /// Waits, unless a stop is asked for.
+  func sleep(_ seconds: Double) throws(Failure) {
+    for _ in 0..<Int(10 * seconds) {
+      try requireGoingOn()
+      usleep(100_000)
+    }
+  }
+
+  func requireGoingOn() throws(Failure) {
+    if isStopped() {
+      throw Failure(.interrupted, "stopped on request", hint: "run the same command again; it goes on where it was")
+    }
+  }
+
+  func unreachable(_ request: HTTPRequest, _ problem: Problem) -> Failure {
+    Failure(
+      .io, "\(request.method) \(request.url.publicText) failed: \(problem.message)",
+      hint: "look to the connection (and https_proxy, SSL_CERT_FILE), then run the same command again")
+  }
+
+  /// How long the server wants to be left alone: `RateLimit: "api";r=0;t=55` or `Retry-After: 55`, five minutes at most.
+  private static func wantedPause(_ response: HTTPResponse) -> Double? {
+    guard response.status == 429 else { return nil }
+    let limit = response.headers["ratelimit"]?.split(separator: ";").first { $0.hasPrefix("t=") }.flatMap { Int($0.dropFirst(2)) }
+    let seconds = limit.map { $0 + 1 } ?? response.headers["retry-after"].flatMap { Int($0) }
+    return seconds.map { Double(max(0, min($0, 300))) }
+  }
+
+  // MARK: - One try
+
+  /// Sends a request once.
+  ///
+  /// - Parameter receive: takes the body of a successful answer piece by piece, after its headers; false: no more.
+  func once(
+    _ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in },
+    receive: ((HTTPResponse, ArraySlice<UInt8>) -> Bool)? = nil
+  ) throws(Problem) -> HTTPResponse {
+    unsafe curl_easy_reset(handle)
+    let transfer = Transfer(sent: sent, receive: receive, limit: Self.answerLimit, isStopped: isStopped)
+    try set(CURLOPT_URL, request.url.text)
+    try setProtocols()
+    if let certificates { try set(CURLOPT_CAINFO, certificates) }
+    try set(CURLOPT_USERAGENT, "randlora")
+    try setLimits()
+    try setMethod(request, transfer)
+    var list: UnsafeMutablePointer<curl_slist>?
+    defer { unsafe curl_slist_free_all(list) }
+    // Without these, curl waits a second for leave to send, and says of what kind a form is.
+    for (name, value) in [("Expect", ""), ("Content-Type", "")] + request.headers {
+      guard let longer = unsafe curl_slist_append(list, value.isEmpty ? name + ":" : "\(name): \(value)") else { continue }
+      unsafe list = unsafe longer
+    }
+    try check(unsafe rl_curl_set_list(handle, CURLOPT_HTTPHEADER, list))
+    try listen(transfer)
+    let code = withExtendedLifetime(transfer) { unsafe curl_easy_perform(handle) }
+    if let problem = transfer.problem { throw problem }
+    if code == CURLE_WRITE_ERROR, transfer.isEnough { return transfer.response }
+    try check(code)
+    return transfer.response
+  }
+
+  private func set(_ option: CURLoption, _ text: String) throws(Problem) {
+    try check(unsafe rl_curl_set_text(handle, option, text))
+  }
+
+  private func set(_ option: CURLoption, _ number: Int) throws(Problem) {
+    try check(unsafe rl_curl_set_number(handle, option, number))
+  }
+
+  private func setProtocols() throws(Problem) {
+    try set(CURLOPT_PROTOCOLS_STR, "https,http")  // `URLText` lets http through for this machine alone
+    try set(CURLOPT_FOLLOWLOCATION, 0)
+    try set(CURLOPT_NOSIGNAL, 1)
+  }
+
+  private func setLimits() throws(Problem) {
+    try set(CURLOPT_CONNECTTIMEOUT, 15)
+    // Given up when less than this many bytes a second come or go for so many seconds.
+    try set(CURLOPT_LOW_SPEED_LIMIT, 1)
+    try set(CURLOPT_LOW_SPEED_TIME, 60)
+    try set(CURLOPT_BUFFERSIZE, 512 << 10)
+    try set(CURLOPT_UPLOAD_BUFFERSIZE, 1 << 20)
+  }
+
+  private func setMethod(_ request: HTTPRequest, _ transfer: Transfer) throws(Problem) {
+    try set(CURLOPT_CUSTOMREQUEST, request.method)
+    switch request.body {
+    case .none: if ["POST", "PUT"].contains(request.method) { try send(.bytes([]), transfer) }
+    case .bytes, .file: try send(request.body, transfer)
+    }
+  }
+
+  private func send(_ body: HTTPRequest.Body, _ transfer: Transfer) throws(Problem) {
+    let size: Int
+    switch body {
+    case .none: size = 0
+    case .bytes(let bytes):
+      transfer.content = .bytes(bytes[...])
+      size = bytes.count
+    case .file(let path, let range):
+      do throws(Failure) {
+        transfer.content = .file(FileSlice(try OpenFile(reading: path), range))
+      } catch {
+        throw Problem(message: error.message, isTemporary: false)
+      }
+      size = range.count
+    }
+    try set(CURLOPT_UPLOAD, 1)
+    try check(unsafe rl_curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(size)))
+  }
+
+  private func listen(_ transfer: Transfer) throws(Problem) {
+    let context = unsafe Unmanaged.passUnretained(transfer).toOpaque()
+    for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_XFERINFODATA] {
+      try check(unsafe rl_curl_set_context(handle, option, context))
+    }
+    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+      guard let transfer = unsafe Transfer.at(context) else { return 0 }
+      return unsafe transfer.take(UnsafeRawBufferPointer(start: bytes, count: size * count))
+    })
+    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+      unsafe Transfer.at(context)?.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      return size * count
+    })
+    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+      guard let transfer = unsafe Transfer.at(context) else { return Int(CURL_READFUNC_ABORT) }
+      return unsafe transfer.give(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
+    })
+    try check(unsafe rl_curl_set_progress(handle) { context, _, _, _, _ in
+      unsafe Transfer.at(context)?.isStopped() == true ? 1 : 0
+    })
+    try set(CURLOPT_NOPROGRESS, 0)
+  }
+
+  private func check(_ code: CURLcode) throws(Problem) {
+    guard code != CURLE_OK else { return }
+    let permanent = [
+      CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+      CURLE_ABORTED_BY_CALLBACK, CURLE_OUT_OF_MEMORY, CURLE_UNKNOWN_OPTION,
+    ]
+    throw Problem(message: unsafe String(cString: curl_easy_strerror(code)), isTemporary: !permanent.contains(code))
+  }
+}

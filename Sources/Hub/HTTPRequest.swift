@@ -1,0 +1,29 @@
+/// One request of HTTP.
+struct HTTPRequest: Sendable {
+  enum Body: Sendable {
+    case none
+    case bytes([UInt8])
+    /// Some bytes of a file.
+    case file(path: String, Range<Int>)
+  }
+
+  var method = "GET"
+  var url: URLText
+  /// Sent as they are; `Authorization` never leads to another place than `url`, for redirects are requests of their own.
+  var headers: [(name: String, value: String)] = []
+  var body: Body = .none
+}
+
+/// What a server answered.
+struct HTTPResponse: Sendable {
+  var status = 0
+  /// By names in lower case; of several of a name, the last.
+  var headers: [String: String] = [:]
+  /// Empty when it was handed on piece by piece.
+  var body: [UInt8] = []
+
+  var isSuccess: Bool { (200..<300).contains(status) }
+  var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
+  /// Whether the same request may succeed later (`huggingface_hub`, `utils/_http.py`).
+  var isTemporary: Bool { [408, 429, 500, 502, 503, 504].contains(status) }
+}

@@ -1,0 +1,52 @@
+package import Failures
+import Artifacts
+
+/// Which Hub is asked, as whom, and where its files are kept: what the environment says, as `huggingface_hub` reads it.
+package struct HubAccess: Sendable {
+  /// `$HF_ENDPOINT`, else https://huggingface.co.
+  package let endpoint: URLText
+  /// The directory of downloads that all tools for the Hub share.
+  let cache: String
+  /// `$HF_HUB_OFFLINE`: what has been downloaded counts, and nothing is asked.
+  let isOffline: Bool
+  /// Goes to the endpoint's origin and nowhere else, and into no message.
+  let token: String?
+
+  package static let home = "https://huggingface.co"
+
+  /// - Throws: `Failure.usage` when a variable makes no sense, `Failure.io` when the file of the token cannot be read.
+  package init(_ variable: (String) -> String?) throws(Failure) {
+    func value(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    do throws(Failure) {
+      let text = value("HF_ENDPOINT") ?? Self.home
+      endpoint = try URLText(Files.withoutSlashes(text), from: "the variable HF_ENDPOINT ('\(text)')")
+    } catch {
+      throw Failure(.usage, error.message, hint: "leave it out for \(Self.home)")
+    }
+    let home = value("HOME") ?? "."
+    let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
+    cache = try Files.absolute(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? ours + "/hub")
+    isOffline = Self.isOn(value("HF_HUB_OFFLINE"))
+    let saved = Self.isOn(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) ? nil : value("HF_TOKEN_PATH") ?? ours + "/token"
+    if let given = value("HF_TOKEN") ?? value("HUGGING_FACE_HUB_TOKEN") {
+      token = given
+    } else {
+      token = try saved.flatMap(Self.savedToken)
+    }
+    guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) ?? true else {
+      throw Failure(.usage, "the token for \(endpoint.text) has characters that no token has", hint: "set HF_TOKEN to it anew")
+    }
+  }
+
+  /// What `hf auth login` keeps.
+  private static func savedToken(_ path: String) throws(Failure) -> String? {
+    guard Files.exists(path) else { return nil }
+    let text = String(decoding: try Files.contents(of: path, limit: 1 << 16), as: UTF8.self)
+    let token = text.filter { !$0.isWhitespace }
+    return token.isEmpty ? nil : token
+  }
+
+  private static func isOn(_ value: String?) -> Bool {
+    ["1", "ON", "YES", "TRUE"].contains(value?.uppercased())
+  }
+}

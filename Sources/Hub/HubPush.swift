@@ -1,0 +1,225 @@
+package import Artifacts
+package import Failures
+import FoundationEssentials
+import JSON
+
+/// Files on their way into a repository of the Hub, as one commit.
+///
+/// What is there already is not sent again, so that a push that was cut off goes on where it was and one that changes nothing
+/// makes no commit. Large files go by Git LFS's protocol, which the Hub keeps for clients without Xet.
+package struct HubPush {
+  /// A file, and what it is called in the repository.
+  package struct File: Sendable {
+    let name: String
+    let path: String
+    let bytes: Int
+    let sha256: Digest
+
+    package init(name: String, path: String, bytes: Int, sha256: Digest) {
+      (self.name, self.path, self.bytes, self.sha256) = (name, path, bytes, sha256)
+    }
+  }
+
+  package struct Options: Sendable {
+    var message: String
+    /// Whether a repository that the push makes is for its owner alone; nil: as the owner has it.
+    var isPrivate: Bool?
+    /// Whether the commit is proposed instead of made.
+    var createsPullRequest: Bool
+
+    package init(message: String, isPrivate: Bool? = nil, createsPullRequest: Bool = false) {
+      (self.message, self.isPrivate, self.createsPullRequest) = (message, isPrivate, createsPullRequest)
+    }
+  }
+
+  package struct Outcome: Sendable {
+    /// Where people see what was made; nil when nothing had to be.
+    package var url: String?
+    package var commit: String?
+    /// How many files the repository had as they are.
+    package var unchanged: Int
+  }
+
+  private let hub: HuggingFaceHub
+  private let repository: HuggingFaceRepository
+  private let options: Options
+  private let files: [File]
+
+  /// - Throws: `Failure.badData` at a name that the Hub keeps for itself.
+  package init(_ files: [File], to repository: HuggingFaceRepository, of hub: HuggingFaceHub, _ options: Options) throws(Failure) {
+    (self.files, self.repository, self.hub, self.options) = (files, repository, hub, options)
+    for file in files {
+      let parts = file.name.split(separator: "/", omittingEmptySubsequences: false)
+      guard !parts.contains(where: { ["", ".", "..", ".git", ".cache"].contains($0) }) else {
+        throw Failure(.badData, "a file '\(file.name)' cannot be pushed to the Hub")
+      }
+    }
+  }
+
+  private var revision: String { repository.revision ?? "main" }
+
+  /// The revision as a part of a path.
+  private var revisionPart: String { URLText.escaped(revision) }
+
+  private var query: String { options.createsPullRequest ? "?create_pr=1" : "" }
+
+  /// Makes the repository if need be, sends what it does not have, and commits it.
+  ///
+  /// - Parameters:
+  ///   - progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Throws: `Failure.missingInput` when the Hub grants no access, `Failure.badData` when it refuses a file,
+  ///   `Failure.io` when it cannot be reached, `Failure.interrupted`.
+  package func callAsFunction(progress: (_ total: Int) -> (Int) -> Void) throws(Failure) -> Outcome {
+    try makeRepository()
+    try checkCard()
+    let changed = try changes()
+    guard !changed.isEmpty else { return Outcome(url: nil, commit: nil, unchanged: files.count) }
+    try send(changed.filter(\.isLarge).map(\.file), progress)
+    var outcome = try commit(changed)
+    outcome.unchanged = files.count - changed.count
+    return outcome
+  }
+
+  // MARK: - The repository
+
+  private func makeRepository() throws(Failure) {
+    let parts = repository.id.split(separator: "/").map { JSON.string(String($0)) }
+    var wish: JSONObject = ["name": parts[1], "organization": parts[0]]
+    if repository.kind != .model { wish["type"] = .string(repository.kind.rawValue) }
+    if let isPrivate = options.isPrivate { wish["visibility"] = isPrivate ? "private" : "public" }
+    let url = try hub.url("/api/repos/create")
+    let response = try hub.ask("POST", url, json: .object(wish))
+    // A token may push to a repository that it may not make.
+    var isThere = response.isSuccess || response.status == 409
+    if [401, 402, 403].contains(response.status) { isThere = try hub.ask("GET", hub.api(repository)).isSuccess }
+    guard isThere else { throw hub.refusal(response, of: url, about: repository) }
+    try makeBranch()
+  }
+
+  /// A branch that is named is made from the main one, as transformers does.
+  private func makeBranch() throws(Failure) {
+    guard let revision = repository.revision, revision != "main", !revision.hasPrefix("refs/"), !options.createsPullRequest
+    else { return }
+    let url = try hub.api(repository, "/branch/\(revisionPart)")
+    let response = try hub.ask("POST", url, json: [:])
+    guard response.isSuccess || response.status == 409 else { throw hub.refusal(response, of: url, about: repository) }
+  }
+
+  /// Has the Hub look at the model card before anything is sent.
+  private func checkCard() throws(Failure) {
+    guard let card = files.first(where: { $0.name == "README.md" }) else { return }
+    let url = try hub.url("/api/validate-yaml")
+    let text = String(decoding: try Files.contents(of: card.path, limit: 16 << 20), as: UTF8.self)
+    let response = try hub.ask("POST", url, json: ["content": .string(text), "repoType": .string(repository.kind.rawValue)])
+    // A Hub of one's own may not have this check.
+    guard response.status == 400 else { return }
+    throw Failure(
+      .badData, "the Hub refuses the card README.md: \(HuggingFaceHub.words(of: response) ?? "it does not say why")",
+      hint: "mend its header, or leave it out")
+  }
+
+  // MARK: - What is to be sent
+
+  private struct Change {
+    let file: File
+    let isLarge: Bool
+  }
+
+  private func changes() throws(Failure) -> [Change] {
+    var changes: [Change] = []
+    let there = try listing()
+    for start in stride(from: 0, to: files.count, by: 256) {
+      let some = Array(files[start..<min(start + 256, files.count)])
+      for (file, isLarge) in zip(some, try areLarge(some)) {
+        let isSame = try there[ByteString(file.name)].map { name throws(Failure) in
+          name.hex == (name.hex.utf8.count == 64 ? file.sha256.hex : try gitName(file))
+        }
+        if isSame != true { changes.append(Change(file: file, isLarge: isLarge)) }
+      }
+    }
+    return changes
+  }
+
+  private func gitName(_ file: File) throws(Failure) -> String {
+    BlobName(of: try Files.contents(of: file.path), asGitBlob: true).hex
+  }
+
+  /// What the repository holds at the revision that the push goes to; nothing when that has still to be made.
+  private func listing() throws(Failure) -> [ByteString: BlobName] {
+    do throws(Failure) {
+      return try hub.listing(of: repository, at: revision).reduce(into: [:]) { $0[ByteString($1.path)] = $1.name }
+    } catch {
+      if error.kind == .missingInput { return [:] }
+      throw error
+    }
+  }
+
+  /// Whether each of some files goes by LFS, as the Hub wants it.
+  private func areLarge(_ files: [File]) throws(Failure) -> [Bool] {
+    var wishes: [JSON] = []
+    for file in files {
+      let sample = try Self.beginning(of: file.path)
+      wishes.append(["path": .string(file.name), "size": .integer(file.bytes), "sample": .string(Data(sample).base64EncodedString())])
+    }
+    let url = try hub.api(repository, "/preupload/\(revisionPart)\(query)")
+    let answer = try hub.json(try hub.ask("POST", url, json: ["files": .array(wishes)]), of: url, about: repository)
+    var modes: [ByteString: Bool] = [:]
+    for cursor in try answer.field("files").elements() {
+      let name = try cursor.field("path").string()
+      if try cursor.optional("shouldIgnore")?.bool() == true {
+        throw Failure(
+          .badData, "the repository's .gitignore leaves '\(name)' out", hint: "change it on the Hub, or push to another repository")
+      }
+      modes[ByteString(name)] = try cursor.field("uploadMode").string() == "lfs"
+    }
+    return try files.map { file throws(Failure) in
+      guard let isLarge = modes[ByteString(file.name)] else { throw answer.failure("nothing is said about '\(file.name)'") }
+      return isLarge && file.bytes > 0  // the Hub's store takes no empty object
+    }
+  }
+
+  private static func beginning(of path: String) throws(Failure) -> [UInt8] {
+    let slice = FileSlice(try OpenFile(reading: path), 0..<512)
+    var bytes = [UInt8](repeating: 0, count: 512)
+    let count = unsafe bytes.withUnsafeMutableBytes { unsafe slice.read(into: $0) }
+    return Array(bytes.prefix(max(count, 0)))
+  }
+
+  private func send(_ files: [File], _ progress: (_ total: Int) -> (Int) -> Void) throws(Failure) {
+    let uploads = try LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : revision)
+    var pending: [LFSUploads.Upload] = []
+    for start in stride(from: 0, to: files.count, by: 100) {
+      pending += try uploads.needed(Array(files[start..<min(start + 100, files.count)]))
+    }
+    let sent = progress(pending.reduce(0) { $0 + $1.file.bytes })
+    for upload in pending { try uploads.send(upload, sent: sent) }
+  }
+
+  // MARK: - The commit
+
+  private func commit(_ changes: [Change]) throws(Failure) -> Outcome {
+    var lines: [JSON] = [["key": "header", "value": ["summary": .string(options.message), "description": ""]]]
+    for change in changes {
+      let name = JSON.string(change.file.name)
+      if change.isLarge {
+        let oid = JSON.string(change.file.sha256.hex)
+        lines.append(["key": "lfsFile", "value": ["path": name, "algo": "sha256", "oid": oid, "size": .integer(change.file.bytes)]])
+      } else {
+        let content = Data(try Files.contents(of: change.file.path)).base64EncodedString()
+        lines.append(["key": "file", "value": ["path": name, "content": .string(content), "encoding": "base64"]])
+      }
+    }
+    var body: [UInt8] = []
+    for line in lines { body += try line.canonical + [UInt8(ascii: "\n")] }
+    let url = try hub.api(repository, "/commit/\(revisionPart)\(query)")
+    // An answer that is lost is no reason to commit twice; a new run finds out.
+    let response = try hub.ask("POST", url, body: body, type: "application/x-ndjson", isRepeatable: false)
+    if response.status == 412 {
+      throw Failure(.io, "somebody else changed '\(repository.id)' meanwhile", hint: "run the same command again")
+    }
+    let answer = try hub.json(response, of: url, about: repository)
+    let (proposed, made) = (try answer.optional("pullRequestUrl"), try answer.optional("commitUrl"))
+    return Outcome(
+      url: try (proposed ?? made)?.string(), commit: try answer.optional("commitOid")?.string(), unchanged: 0)
+  }
+}

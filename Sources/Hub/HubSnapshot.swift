@@ -1,0 +1,96 @@
+import Artifacts
+package import Failures
+import Glibc
+
+/// One commit of a repository in the cache that all tools for the Hub share, with the files that were asked for.
+///
+///     models--ORG--NAME/blobs/CONTENT                a content, by the Hub's name for it
+///                       snapshots/COMMIT/PATH        a link to it
+///                       refs/REVISION                the commit that a branch or tag meant last
+///
+/// Layout: `huggingface_hub`, "Understand caching". Unlike there, what was downloaded counts only when its hash is right, and a
+/// download that was cut off goes on where it was.
+package struct HubSnapshot {
+  /// Where the files lie.
+  package let directory: String
+  package let commit: String
+  /// Sorted as the Hub lists them; nil when it was not asked.
+  private let listing: [HubFile]?
+  private let hub: HuggingFaceHub
+  private let repository: HuggingFaceRepository
+  private let cache: String
+
+  /// Finds out which commit the revision means, and what is in it.
+  ///
+  /// - Throws: `Failure.missingInput` when there is no such repository or revision, `Failure.io` when the Hub cannot be reached.
+  package init(of repository: HuggingFaceRepository, from hub: HuggingFaceHub) throws(Failure) {
+    (self.hub, self.repository) = (hub, repository)
+    cache = "\(hub.access.cache)/\(repository.kind.rawValue)s--" + repository.id.replacing("/", with: "--")
+    if hub.access.isOffline {
+      commit = try Self.known(repository, in: cache)
+      listing = nil
+    } else {
+      commit = try hub.commit(of: repository)
+      listing = try hub.listing(of: repository, at: commit)
+    }
+    directory = "\(cache)/snapshots/\(commit)"
+  }
+
+  /// The commit that the revision meant last.
+  private static func known(_ repository: HuggingFaceRepository, in cache: String) throws(Failure) -> String {
+    let revision = repository.revision ?? "main"
+    if Files.isDirectory("\(cache)/snapshots/\(revision)") { return revision }
+    let ref = "\(cache)/refs/\(revision)"
+    if Files.exists(ref) {
+      let commit = String(decoding: try Files.contents(of: ref, limit: 256), as: UTF8.self)
+      if BlobName(commit) != nil, Files.isDirectory("\(cache)/snapshots/\(commit)") { return commit }
+    }
+    throw Failure(
+      .missingInput, "'\(repository.description)' has not been downloaded to '\(cache)', and HF_HUB_OFFLINE is set", hint: "unset it")
+  }
+
+  /// Whether the repository has a file of that name, or, offline, the cache has.
+  package func has(_ name: String) -> Bool {
+    listing.map { $0.contains { $0.path.utf8.elementsEqual(name.utf8) } } ?? Files.exists("\(directory)/\(name)")
+  }
+
+  /// Sees to it that some files are there; those that the repository does not have are left out.
+  ///
+  /// - Parameter progress: told how many bytes are still to be fetched, and then how many came; fewer than none when they
+  ///   have to be fetched again.
+  /// - Throws: `Failure.badData` when what came is not what the Hub lists, `Failure.io`, `Failure.interrupted`.
+  package func fetch(_ names: [String], progress: (_ total: Int) -> (Int) -> Void = { _ in { _ in } }) throws(Failure) {
+    let wanted = (listing ?? []).filter { file in names.contains { $0.utf8.elementsEqual(file.path.utf8) } }
+    let missing = wanted.filter { (try? Files.size(of: blob($0))) != $0.size }
+    let received = progress(missing.reduce(0) { $0 + $1.size })
+    for file in missing { try HubDownload(file, to: blob(file), url: try url(of: file), from: hub, repository)(received) }
+    for file in wanted { try link(file) }
+    try note()
+  }
+
+  private func blob(_ file: HubFile) -> String { "\(cache)/blobs/\(file.name.hex)" }
+
+  private func url(of file: HubFile) throws(Failure) -> URLText {
+    try hub.url("/\(repository.kind.prefix)\(repository.id)/resolve/\(commit)/\(URLText.escaped(file.path, keeping: "/"))")
+  }
+
+  private func link(_ file: HubFile) throws(Failure) {
+    let path = "\(directory)/\(file.path)"
+    if (try? Files.size(of: path)) == file.size { return }
+    try Files.makeDirectories(Files.parent(of: path))
+    let up = String(repeating: "../", count: 2 + file.path.count { $0 == "/" })
+    Files.remove(path)  // a link whose content somebody cleared away
+    guard unsafe symlink("\(up)blobs/\(file.name.hex)", path) == 0 || errno == EEXIST else {
+      throw Failure(.io, "cannot make the link \(path): \(errorText())")
+    }
+  }
+
+  /// Last of all, what the revision means now.
+  private func note() throws(Failure) {
+    guard listing != nil, repository.revision != commit else { return }
+    let ref = "\(cache)/refs/\(repository.revision ?? "main")"
+    if (try? Files.contents(of: ref, limit: 256)) == Array(commit.utf8) { return }
+    try Files.makeDirectories(Files.parent(of: ref))
+    try AtomicFile.write(commit, to: ref)
+  }
+}

@@ -1,0 +1,113 @@
+import Failures
+import JSON
+
+/// A Hugging Face Hub: the requests that all others are made of.
+///
+/// Protocol: `huggingface_hub` 2.4 (`hf_api.py`, `_commit_api.py`, `lfs.py`, `utils/_http.py`) with `HF_HUB_DISABLE_XET`.
+package struct HuggingFaceHub {
+  let access: HubAccess
+  let client: HTTPClient
+
+  package init(_ access: HubAccess, _ client: HTTPClient) { (self.access, self.client) = (access, client) }
+
+  /// A URL of the Hub; the path's parts must be escaped already.
+  func url(_ path: String) throws(Failure) -> URLText { try URLText(access.endpoint.text + path, from: access.endpoint.text) }
+
+  /// A URL below `api/models/ORG/NAME` (or `datasets`, `spaces`).
+  func api(_ repository: HuggingFaceRepository, _ rest: String = "") throws(Failure) -> URLText {
+    try url("/api/\(repository.kind.rawValue)s/\(repository.id)\(rest)")
+  }
+
+  /// A URL that the Hub gave out; of one that names huggingface.co, the endpoint counts (`fix_hf_endpoint_in_url`).
+  func given(_ text: String) throws(Failure) -> URLText {
+    let isHome = text.hasPrefix(HubAccess.home + "/")
+    return try URLText(
+      isHome ? access.endpoint.text + text.dropFirst(HubAccess.home.utf8.count) : text, from: "what \(access.endpoint.text) answered")
+  }
+
+  /// The token, for the Hub's own origin alone.
+  func authorization(for url: URLText) -> [(name: String, value: String)] {
+    guard let token = access.token, url.origin == access.endpoint.origin else { return [] }
+    return [("Authorization", "Bearer \(token)")]
+  }
+
+  /// Asks the Hub; the answer may be a refusal.
+  ///
+  /// - Parameter isRepeatable: whether a lost answer is no reason not to ask again.
+  func ask(
+    _ method: String = "GET", _ url: URLText, json: JSON? = nil, type: String = "application/json", isRepeatable: Bool = true
+  ) throws(Failure) -> HTTPResponse {
+    try ask(method, url, body: try json.map { json throws(Failure) in try json.canonical }, type: type, isRepeatable: isRepeatable)
+  }
+
+  func ask(
+    _ method: String, _ url: URLText, body: [UInt8]?, type: String, isRepeatable: Bool = true
+  ) throws(Failure) -> HTTPResponse {
+    guard !access.isOffline else {
+      throw Failure(.usage, "HF_HUB_OFFLINE is set, and \(url.publicText) would have to be asked", hint: "unset it")
+    }
+    var request = HTTPRequest(method: method, url: url, headers: authorization(for: url))
+    if let body {
+      request.headers += [("Content-Type", type), ("Accept", type == Self.lfsType ? type : "application/json")]
+      request.body = .bytes(body)
+    }
+    if isRepeatable { return try client.send(request) }
+    do throws(HTTPClient.Problem) {
+      return try client.once(request)
+    } catch {
+      try client.requireGoingOn()
+      throw client.unreachable(request, error)
+    }
+  }
+
+  static let lfsType = "application/vnd.git-lfs+json"
+
+  /// The answer's JSON.
+  ///
+  /// - Throws: what `refusal` makes of an answer that is none, `Failure.badData` when it is no JSON.
+  func json(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) throws(Failure) -> JSONCursor {
+    guard response.isSuccess else { throw refusal(response, of: url, about: repository) }
+    return try JSONDocument(response.body, source: "the answer of \(url.publicText)").cursor
+  }
+
+  // MARK: - Refusals
+
+  /// What a refusal means (`hf_raise_for_status`), with the server's own words where it has some.
+  func refusal(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) -> Failure {
+    let host = access.endpoint.text, name = repository.id
+    let said = Self.words(of: response)
+    let own = said.map { ": \($0)" } ?? ""
+    switch (response.status, response.headers["x-error-code"]) {
+    case (_, "GatedRepo"):
+      return Failure(
+        .missingInput, "\(host) gives '\(name)' only to those who were granted access\(own)",
+        hint: "ask for it at \(host)/\(repository.kind.prefix)\(name), and set HF_TOKEN to your token")
+    case (_, "RevisionNotFound"):
+      return Failure(.missingInput, "'\(name)' on \(host) has no branch, tag or commit '\(repository.revision ?? "main")'")
+    case (_, "RepoNotFound"), (404, nil):
+      return Failure(
+        .missingInput, "\(host) has no \(repository.kind.rawValue) '\(name)', or the token may not see it",
+        hint: access.token == nil ? "check the name; for one that is private, set HF_TOKEN" : "check the name, and whose token HF_TOKEN is")
+    case (401, _), (403, _):
+      let hint = access.token == nil ? "set HF_TOKEN to a token from \(host)/settings/tokens" : "see that HF_TOKEN is valid and may do this"
+      return Failure(.missingInput, "\(host) refuses access to '\(name)' (\(response.status))\(own)", hint: hint)
+    default:
+      let request = (response.headers["x-request-id"] ?? response.headers["x-amzn-trace-id"]).map { " (request \($0))" } ?? ""
+      return Failure(
+        .io, "\(url.publicText) answered \(response.status)\(own)\(request)",
+        hint: response.isTemporary ? "the Hub is busy or unwell: run the same command again later" : nil)
+    }
+  }
+
+  /// What the server says is wrong: `{"error": …}`, `{"errors": [{"message"}]}`, `{"detail"}`, `{"message"}` or a header.
+  static func words(of response: HTTPResponse) -> String? {
+    var text = response.headers["x-error-message"]
+    if let json = try? JSONDocument(response.body, source: "").root {
+      let first = json["errors"]?.arrayValue?.first ?? json["error"]?.arrayValue?.first
+      let said = json["error"] ?? first?["message"] ?? first ?? json["message"] ?? json["detail"]
+      text = said?.stringValue ?? first?["message"]?.stringValue ?? first?.stringValue ?? text
+    }
+    guard let text, !text.isEmpty else { return nil }
+    return String(text.replacing("\n", with: " ").prefix(300))
+  }
+}

@@ -1,0 +1,55 @@
+package import Failures
+
+/// An absolute URL of HTTP, kept as text: what counts here is where it leads.
+///
+/// Everything but this machine itself must be asked by HTTPS.
+package struct URLText: Sendable, Equatable {
+  package let text: String
+  /// Scheme, host and port: tokens are for one of these alone.
+  package let origin: String
+
+  /// - Parameter source: who gave the URL, for the error.
+  /// - Throws: `Failure.badData` when it is no such URL.
+  package init(_ text: String, from source: String) throws(Failure) {
+    func refuse(_ reason: String) -> Failure { Failure(.badData, "\(source) is no URL to use: \(reason)") }
+    guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw refuse("it has characters that no URL has") }
+    let schemes = ["https://", "http://"]
+    guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }) else {
+      throw refuse("it does not begin with https://")
+    }
+    let authority = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+    guard !authority.isEmpty, !authority.contains("@"), !authority.contains("\\") else {
+      throw refuse("it does not name a host alone")
+    }
+    let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
+    guard scheme == "https://" || ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) else {
+      throw refuse("it is not encrypted: use https://")
+    }
+    self.text = text
+    origin = scheme + authority.lowercased()
+  }
+
+  /// What people may see of it: where it leads, without what signs it.
+  package var publicText: String { String(text.prefix { !"?#".contains($0) }) }
+
+  /// The URL that a server's `Location` means.
+  func following(_ location: String) throws(Failure) -> URLText {
+    let place = "the redirect of \(publicText)"
+    if location.hasPrefix("//") { return try URLText(origin.prefix { $0 != "/" } + location, from: place) }
+    let next = try URLText(location.hasPrefix("/") ? origin + location : location, from: place)
+    guard next.origin.hasPrefix("https") || !origin.hasPrefix("https") else {
+      throw Failure(.badData, "\(place) leads away from https")
+    }
+    return next
+  }
+
+  /// A part of a path with everything escaped that could mean something else (RFC 3986); `/` stays where it is told to.
+  static func escaped(_ part: String, keeping others: String = "") -> String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    let bytes = part.utf8.flatMap { byte in
+      isLetterOrDigit(byte) || ("-._~" + others).utf8.contains(byte)
+        ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
