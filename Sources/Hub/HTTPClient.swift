@@ -92,8 +92,8 @@ import Glibc
   private static func wantedPause(_ response: HTTPResponse) -> Double? {
     guard response.status == 429 else { return nil }
     let limit = response.headers["ratelimit"]?.split(separator: ";").first { $0.hasPrefix("t=") }.flatMap { Int($0.dropFirst(2)) }
-    let seconds = limit.map { $0 + 1 } ?? response.headers["retry-after"].flatMap { Int($0) }
-    return seconds.map { Double(max(0, min($0, 300))) }
+    let seconds = limit ?? response.headers["retry-after"].flatMap { Int($0) }
+    return seconds.map { Double(max(0, min($0, 300)) + 1) }
   }
 
   // MARK: - One try

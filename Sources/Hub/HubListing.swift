@@ -3,6 +3,9 @@ import JSON
 
 /// A file of a repository as the Hub lists it.
 struct HubFile: Sendable {
+  /// More than any has: the Hub's limit is 500 GB.
+  static let largestSize = 1 << 48
+
   let path: String
   let name: BlobName
   let size: Int
@@ -46,7 +49,7 @@ extension HuggingFaceHub {
     let large = try entry.optional("lfs")
     let name = try (large ?? entry).field("oid")
     guard let blob = BlobName(try name.string()) else { throw name.failure("this is no name of a content") }
-    let size = try (large ?? entry).field("size").integer(in: 0...)
+    let size = try (large ?? entry).field("size").integer(in: 0...HubFile.largestSize)
     return HubFile(path: try path.string(), name: blob, size: size)
   }
 

@@ -54,7 +54,7 @@ struct LFSUploads {
     let headers = try upload.place.optional("header")
     // What says so is the size of a part, not the name of the transfer: some servers call this one "basic" too.
     if let size = try headers?.optional("chunk_size") {
-      try sendParts(upload, of: try Self.number(size), headers, completing: url, sent)
+      try sendParts(upload, of: try Self.partSize(size), headers, completing: url, sent)
     } else {
       let own = try headers?.members().map { header throws(Failure) in (name: header.key, value: try header.cursor.string()) } ?? []
       _ = try put(upload.file, 0..<upload.file.bytes, to: url, headers: own, sent)
@@ -84,7 +84,7 @@ struct LFSUploads {
       if let number = Int(key) { places[number] = try hub.given(try cursor.string()) }
     }
     let total = upload.file.bytes
-    guard size > 0, places.count == (total + size - 1) / size else {
+    guard places.count == (total + size - 1) / size else {
       throw upload.place.failure("\(places.count) parts of \(size) bytes do not make the \(total) of '\(upload.file.name)'")
     }
     var parts: [JSON] = []
@@ -113,8 +113,10 @@ struct LFSUploads {
   }
 
   /// Servers write it as a number or as a text.
-  private static func number(_ cursor: JSONCursor) throws(Failure) -> Int {
-    if let text = cursor.value.stringValue, let number = Int(text) { return number }
-    return try cursor.integer()
+  private static func partSize(_ cursor: JSONCursor) throws(Failure) -> Int {
+    let text = cursor.value.stringValue
+    let size = if let number = text.flatMap({ Int($0) }) { number } else { try cursor.integer() }
+    guard (1...HubFile.largestSize).contains(size) else { throw cursor.failure("\(size) is no size of a part") }
+    return size
   }
 }

@@ -62,6 +62,23 @@ import Testing
     #expect(configuration["peft_type"] == "LORA" && configuration["r"] == 3 && configuration["lora_alpha"] == 6)
   }
 
+  @Test func `a model of the Hub is tuned and the adapter pushed`() throws {
+    let hub = try HubServer(sandbox, seeds: ["org/tiny": "model"])
+    let flags = [
+      "finetune", "--base_model", "org/tiny", "--data_path", "rows.jsonl", "--output_dir", "out/adapter", "--val_set_size", "0",
+      "--set", "trained.max-steps=1", "--set", "data.prompt-style=plain", "--push_to_hub", "--hub_model_id", "me/it", "--json",
+    ]
+    try hub.succeed("randlora", flags)
+    let pushed = "hub/repositories/me/it/main"
+    for file in ["README.md", "adapter_config.json", "adapter_model.safetensors"] {
+      #expect(try sandbox.read("\(pushed)/\(file)") == sandbox.read("out/adapter/\(file)"))
+    }
+    #expect(try sandbox.json("\(pushed)/adapter_config.json")["base_model_name_or_path"] == "org/tiny")
+    try hub.forgetRequests()
+    #expect(try summary(of: hub.succeed("randlora", flags))["made"] == 0)
+    #expect(try hub.requests().isEmpty)
+  }
+
   @Test func `what the stages cannot do is refused before anything runs`() throws {
     let device = try finetune("--device", "cuda:0")
     #expect(device.code == 64)

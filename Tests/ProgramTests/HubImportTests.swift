@@ -110,3 +110,24 @@ func `what a Hub must not get through with`(fault: String, code: Int32, message:
   try hub.succeed("randlora", ["run", "pipeline.yaml"])
   #expect(try !hub.requests().contains { $0.contains("/resolve/") })
 }
+
+@Test func `a Hub that answers nonsense is refused, and never believed`() throws {
+  let sandbox = try sandboxWithModel()
+  try sandbox.succeed("import-base", ["--base-model", "model", "-o", "local"])
+  try sandbox.succeed("init-adapter", ["--base", "local", "--rank", "2", "-o", "adapter"])
+  let hub = try HubServer(sandbox, seeds: ["org/tiny": "model"], faults: ["garble"])
+  var codes: [String: Set<Int32>] = [:]
+  for round in 0..<40 {
+    try? FileManager.default.removeItem(atPath: sandbox.path("hf"))
+    let imported = try hub.run("import-base", ["--base-model", "org/tiny", "-o", "base-\(round)"])
+    codes["import", default: []].insert(imported.code)
+    if imported.code == 0 {
+      #expect(try sandbox.json("base-\(round)/artifact.json")["files"] == sandbox.json("local/artifact.json")["files"])
+    }
+    let pushed = try hub.run("push-artifact", ["--artifact", "adapter", "--base", "local", "--to", "hf://me/r\(round)", "-o", "p-\(round)"])
+    codes["push", default: []].insert(pushed.code)
+    #expect([imported, pushed].allSatisfy { $0.code == 0 || $0.errors.contains("error: ") })
+  }
+  for seen in codes.values { #expect(seen.contains(65) && seen.isSubset(of: [0, 65, 66, 74]), "\(codes)") }
+  #expect(!sandbox.names.contains("x"))
+}

@@ -12,6 +12,8 @@ import base64
 import hashlib
 import json
 import pathlib
+import random
+import re
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,7 @@ parser.add_argument("directory", type=pathlib.Path)
 parser.add_argument("--seed", action="append", default=[])
 parser.add_argument("--fault", action="append", default=[])
 options = parser.parse_args()
+random.seed(1)
 lock = threading.RLock()
 repositories = {}  # id: {branch: {path: content}}
 objects = {}  # sha256: content
@@ -57,6 +60,14 @@ def commit_of(files):
     return hashlib.sha1(json.dumps(sorted((p, sha256(c)) for p, c in files.items())).encode()).hexdigest()
 
 
+def garbled(content):
+    """A JSON text with something wrong in it."""
+    spots = [match.span() for match in re.finditer(rb'"[^"]*"|\d+|true|false|null', content)]
+    start, end = random.choice(spots or [(0, len(content))])
+    wrong = [b"null", b"-1", b"9007199254740993", b"1e400", b'"../x"', b'"\\ud800"', b"[]", b"{}", b"[" * 5000, b"\xff", b"", b'"http://example.org/"']
+    return random.choice([content[:start] + random.choice(wrong) + content[end:], content[:start]])
+
+
 def revision(branches, name):
     """The files of a branch or a commit; None when there is none."""
     name = urllib.parse.unquote(name)
@@ -82,6 +93,8 @@ class Server(BaseHTTPRequestHandler):
     def answer(self, status, content=b"", headers=()):
         if not isinstance(content, bytes):
             content = json.dumps(content).encode()
+            if "garble" in options.fault and random.random() < 0.4:
+                content = garbled(content)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
