@@ -20,7 +20,7 @@ func `every stage describes itself, its options and their defaults`(program: Str
   for parameter in description["parameters"]?.arrayValue ?? [] {
     #expect(Set(parameter.objectValue?.keys ?? []) == ["name", "type", "default", "class"])
     #expect(
-      ["integer", "number", "string", "boolean", "path", "list"].contains(parameter["type"]?.stringValue))
+      ["integer", "number", "string", "boolean", "path", "model", "list"].contains(parameter["type"]?.stringValue))
     #expect(["result", "from-step", "never"].contains(parameter["class"]?.stringValue))
   }
 }
