@@ -23,9 +23,10 @@ package struct OpenFile: ~Copyable {
     guard descriptor >= 0 else { throw Failure(.io, "cannot create \(path): \(errorText())") }
   }
 
-  /// Opens a file to add to its end, creating it (for this user only) where it does not exist.
-  package init(appending path: String) throws(Failure) {
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+  /// Opens a file to add to its end, creating it where it does not exist.
+  /// - Parameter isPrivate: whether a new file is for this user alone.
+  package init(appending path: String, isPrivate: Bool = true) throws(Failure) {
+    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, isPrivate ? 0o600 : 0o666)
     self.path = path
     guard descriptor >= 0 else { throw Failure(.io, "cannot open \(path): \(errorText())") }
   }

@@ -77,7 +77,8 @@ package struct Testimony: Sendable, Equatable {
   /// Whether everything still looks the same.
   package var holds: Bool {
     for (name, value) in variables {
-      guard let now = unsafe getenv(name), unsafe String(cString: now) == value else { return false }
+      let now = unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
+      guard now == value else { return false }
     }
     var identities: [UInt8] = []
     identities.reserveCapacity(paths.count * FileStatus.mostBytes)

@@ -1,6 +1,6 @@
 #include <curl/curl.h>
 
-// curl_easy_setopt and curl_easy_getinfo take any number of arguments, which Swift cannot call: one function for each sort of value.
+// curl_easy_setopt takes any number of arguments, which Swift cannot call: one function for each sort of value.
 
 typedef size_t (*rl_curl_transfer)(char *bytes, size_t size, size_t count, void *context);
 typedef int (*rl_curl_progress)(void *context, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
@@ -31,10 +31,4 @@ static inline CURLcode rl_curl_set_transfer(CURL *curl, CURLoption option, rl_cu
 
 static inline CURLcode rl_curl_set_progress(CURL *curl, rl_curl_progress value) {
   return curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, value);
-}
-
-static inline long rl_curl_status(CURL *curl) {
-  long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  return status;
 }

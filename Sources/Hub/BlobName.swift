@@ -20,7 +20,7 @@ struct BlobName: Sendable, Equatable {
     hex = hash.finish()
   }
 
-  private var isGitBlob: Bool { hex.utf8.count == 40 }
+  var isGitBlob: Bool { hex.utf8.count == 40 }
 
   /// A hash that comes to this name when it is fed the right content.
   /// - Parameter size: of the content.

@@ -108,10 +108,10 @@ import Glibc
     unsafe curl_easy_reset(handle)
     let transfer = Transfer(sent: sent, receive: receive, limit: Self.answerLimit, isStopped: isStopped)
     try set(CURLOPT_URL, request.url.text)
-    try setProtocols()
+    try setProtocols(request.url)
     if let certificates { try set(CURLOPT_CAINFO, certificates) }
     try set(CURLOPT_USERAGENT, "randlora")
-    try setLimits()
+    try setLimits(isFile: request.isFile || receive != nil)
     try setMethod(request, transfer)
     var list: UnsafeMutablePointer<curl_slist>?
     defer { unsafe curl_slist_free_all(list) }
@@ -137,33 +137,27 @@ import Glibc
     try check(unsafe rl_curl_set_number(handle, option, number))
   }
 
-  private func setProtocols() throws(Problem) {
+  private func setProtocols(_ url: URLText) throws(Problem) {
     try set(CURLOPT_PROTOCOLS_STR, "https,http")  // `URLText` lets http through for this machine alone
+    if url.origin.hasPrefix("http:") { try set(CURLOPT_NOPROXY, "*") }  // and there it stays
     try set(CURLOPT_FOLLOWLOCATION, 0)
     try set(CURLOPT_NOSIGNAL, 1)
   }
 
-  private func setLimits() throws(Problem) {
+  private func setLimits(isFile: Bool) throws(Problem) {
     try set(CURLOPT_CONNECTTIMEOUT, 15)
-    // Given up when less than this many bytes a second come or go for so many seconds.
+    // Given up when nothing comes or goes for so many seconds: a file flows, while a server may think long about a commit.
     try set(CURLOPT_LOW_SPEED_LIMIT, 1)
-    try set(CURLOPT_LOW_SPEED_TIME, 60)
+    try set(CURLOPT_LOW_SPEED_TIME, isFile ? 60 : 600)
     try set(CURLOPT_BUFFERSIZE, 512 << 10)
     try set(CURLOPT_UPLOAD_BUFFERSIZE, 1 << 20)
   }
 
   private func setMethod(_ request: HTTPRequest, _ transfer: Transfer) throws(Problem) {
     try set(CURLOPT_CUSTOMREQUEST, request.method)
-    switch request.body {
-    case .none: if ["POST", "PUT"].contains(request.method) { try send(.bytes([]), transfer) }
-    case .bytes, .file: try send(request.body, transfer)
-    }
-  }
-
-  private func send(_ body: HTTPRequest.Body, _ transfer: Transfer) throws(Problem) {
     let size: Int
-    switch body {
-    case .none: size = 0
+    switch request.body {
+    case .none: return
     case .bytes(let bytes):
       transfer.content = .bytes(bytes[...])
       size = bytes.count

@@ -12,6 +12,8 @@ struct HTTPRequest: Sendable {
   /// Sent as they are; `Authorization` never leads to another place than `url`, for redirects are requests of their own.
   var headers: [(name: String, value: String)] = []
   var body: Body = .none
+
+  var isFile: Bool { if case .file = body { true } else { false } }
 }
 
 /// What a server answered.

@@ -16,22 +16,26 @@ package struct HubAccess: Sendable {
 
   /// - Throws: `Failure.usage` when a variable makes no sense, `Failure.io` when the file of the token cannot be read.
   package init(_ variable: (String) -> String?) throws(Failure) {
-    func value(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    let home = variable("HOME") ?? "."
+    func value(_ name: String) -> String? {
+      guard let text = variable(name), !text.isEmpty else { return nil }
+      return text.hasPrefix("~/") ? home + text.dropFirst() : text
+    }
     do throws(Failure) {
       let text = value("HF_ENDPOINT") ?? Self.home
       endpoint = try URLText(Files.withoutSlashes(text), from: "the variable HF_ENDPOINT ('\(text)')")
     } catch {
       throw Failure(.usage, error.message, hint: "leave it out for \(Self.home)")
     }
-    let home = value("HOME") ?? "."
     let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
     cache = try Files.absolute(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? ours + "/hub")
     isOffline = Self.isOn(value("HF_HUB_OFFLINE"))
-    let saved = Self.isOn(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) ? nil : value("HF_TOKEN_PATH") ?? ours + "/token"
-    if let given = value("HF_TOKEN") ?? value("HUGGING_FACE_HUB_TOKEN") {
-      token = given
+    if Self.isOn(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+      token = nil
+    } else if let given = value("HF_TOKEN") ?? value("HUGGING_FACE_HUB_TOKEN") {
+      token = Self.cleaned(given)
     } else {
-      token = try saved.flatMap(Self.savedToken)
+      token = try Self.savedToken(value("HF_TOKEN_PATH") ?? ours + "/token")
     }
     guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) ?? true else {
       throw Failure(.usage, "the token for \(endpoint.text) has characters that no token has", hint: "set HF_TOKEN to it anew")
@@ -41,9 +45,13 @@ package struct HubAccess: Sendable {
   /// What `hf auth login` keeps.
   private static func savedToken(_ path: String) throws(Failure) -> String? {
     guard Files.exists(path) else { return nil }
-    let text = String(decoding: try Files.contents(of: path, limit: 1 << 16), as: UTF8.self)
-    let token = text.filter { !$0.isWhitespace }
-    return token.isEmpty ? nil : token
+    return cleaned(String(decoding: try Files.contents(of: path, limit: 1 << 16), as: UTF8.self))
+  }
+
+  /// Without the line break that files and secrets end with.
+  private static func cleaned(_ text: String) -> String? {
+    let token = text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()
+    return token.isEmpty ? nil : String(token)
   }
 
   private static func isOn(_ value: String?) -> Bool {

@@ -10,7 +10,7 @@ struct HubDownload {
   private let hub: HuggingFaceHub
   private let repository: HuggingFaceRepository
 
-  /// Times in a row that nothing comes, and places that one address may lead to.
+  /// Times in a row that nothing more comes, and places that one address may lead to.
   private static let tries = 5, redirects = 5
 
   init(_ file: HubFile, to path: String, url: URLText, from hub: HuggingFaceHub, _ repository: HuggingFaceRepository) {
@@ -24,7 +24,10 @@ struct HubDownload {
     try Files.makeDirectories(Files.parent(of: path))
     let part = try PartialFile(path + ".randlora-incomplete", of: file, received: received)
     while !part.tryLock() { try hub.client.sleep(0.5) }
-    if (try? Files.size(of: path)) == file.size { return received(file.size) }  // another process was faster
+    if file.isRight(at: path) {  // another process was faster
+      part.remove()
+      return received(file.size)
+    }
     try part.restore()
     try fetch(part)
     guard try part.publish(as: path) else {
@@ -35,12 +38,12 @@ struct HubDownload {
   }
 
   private func fetch(_ part: PartialFile) throws(Failure) {
-    var failures = 0
+    var failures = 0, most = part.size
     while !part.isWhole {
-      let before = part.size
       let problem = try attempt(part)
       if part.isWhole { return }
-      failures = part.size > before ? 1 : failures + 1
+      failures = part.size > most ? 1 : failures + 1
+      most = max(most, part.size)
       guard failures < Self.tries else { throw hub.client.unreachable(HTTPRequest(url: url), problem) }
       try hub.client.sleep(Double(1 << failures) / 2)
     }

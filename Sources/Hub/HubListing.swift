@@ -1,3 +1,4 @@
+import Artifacts
 import Failures
 import JSON
 
@@ -9,6 +10,13 @@ struct HubFile: Sendable {
   let path: String
   let name: BlobName
   let size: Int
+
+  /// Whether a file of the cache is this one: other tools look at its size alone.
+  func isRight(at place: String) -> Bool {
+    guard (try? Files.size(of: place)) == size else { return false }
+    if name.isGitBlob { return (try? Files.contents(of: place)).map { BlobName(of: $0, asGitBlob: true) } == name }
+    return (try? DigestMemo.standard.digest(ofFile: place))?.hex == name.hex
+  }
 }
 
 extension HuggingFaceHub {
@@ -24,18 +32,17 @@ extension HuggingFaceHub {
   ///
   /// - Throws: `Failure.badData` at a path that leads out of a directory, and at what is no name of a content.
   func listing(of repository: HuggingFaceRepository, at revision: String) throws(Failure) -> [HubFile] {
-    var files: [HubFile] = []
+    var files: [HubFile] = [], paths: Set<ByteString> = []
     var next: URLText? = try api(repository, "/tree/\(URLText.escaped(revision))?recursive=true&expand=false")
     for _ in 0..<1000 {
       guard let url = next else { return files }
-      var response = try ask("GET", url)
-      if response.isRedirect, let location = response.headers["location"] {
-        response = try ask("GET", try url.following(location))
-      }
+      let response = try ask("GET", url)
       for entry in try json(response, of: url, about: repository).elements() where try entry.field("type").string() == "file" {
-        files.append(try Self.file(entry))
+        let file = try Self.file(entry)
+        guard paths.insert(ByteString(file.path)).inserted else { throw entry.failure("'\(file.path)' is listed twice") }
+        files.append(file)
       }
-      next = try Self.nextPage(response.headers["link"], after: url)
+      next = try nextPage(response.headers["link"], after: url)
     }
     throw Failure(.badData, "the list of files of '\(repository.id)' does not end")
   }
@@ -54,10 +61,10 @@ extension HuggingFaceHub {
   }
 
   /// `Link: <URL>; rel="next"` (RFC 8288).
-  private static func nextPage(_ link: String?, after url: URLText) throws(Failure) -> URLText? {
+  private func nextPage(_ link: String?, after url: URLText) throws(Failure) -> URLText? {
     let links = link?.split(separator: ",").filter { $0.contains("rel=\"next\"") } ?? []
     guard let address = links.first?.split(separator: "<").last?.split(separator: ">").first else { return nil }
-    let next = try url.following(String(address))
+    let next = try given(String(address))
     guard next.origin == url.origin else { throw Failure(.badData, "the list of \(url.publicText) goes on at another place") }
     return next
   }

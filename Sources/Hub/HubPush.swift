@@ -26,9 +26,12 @@ package struct HubPush {
     var isPrivate: Bool?
     /// Whether the commit is proposed instead of made.
     var createsPullRequest: Bool
+    /// Whether an artifact of another kind gives way.
+    var replacesOtherKinds: Bool
 
-    package init(message: String, isPrivate: Bool? = nil, createsPullRequest: Bool = false) {
-      (self.message, self.isPrivate, self.createsPullRequest) = (message, isPrivate, createsPullRequest)
+    package init(message: String, isPrivate: Bool? = nil, createsPullRequest: Bool = false, replacesOtherKinds: Bool = false) {
+      (self.message, self.isPrivate) = (message, isPrivate)
+      (self.createsPullRequest, self.replacesOtherKinds) = (createsPullRequest, replacesOtherKinds)
     }
   }
 
@@ -38,16 +41,24 @@ package struct HubPush {
     package var commit: String?
     /// How many files the repository had as they are.
     package var unchanged: Int
+    /// Whether the repository was there before.
+    package var wasThere = true
   }
 
   private let hub: HuggingFaceHub
   private let repository: HuggingFaceRepository
   private let options: Options
   private let files: [File]
+  private let kind: ArtifactKind
 
-  /// - Throws: `Failure.badData` at a name that the Hub keeps for itself.
-  package init(_ files: [File], to repository: HuggingFaceRepository, of hub: HuggingFaceHub, _ options: Options) throws(Failure) {
-    (self.files, self.repository, self.hub, self.options) = (files, repository, hub, options)
+  /// - Throws: `Failure.badData` at a name that the Hub keeps for itself, `Failure.usage` when a commit is to be pushed to.
+  package init(
+    _ files: [File], of kind: ArtifactKind, to repository: HuggingFaceRepository, _ hub: HuggingFaceHub, _ options: Options
+  ) throws(Failure) {
+    (self.files, self.kind, self.repository, self.hub, self.options) = (files, kind, repository, hub, options)
+    if let revision = repository.revision, BlobName(revision) != nil {
+      throw Failure(.usage, "'\(revision)' is a commit, and nothing can be pushed to one", hint: "name a branch, or none for main")
+    }
     for file in files {
       let parts = file.name.split(separator: "/", omittingEmptySubsequences: false)
       guard !parts.contains(where: { ["", ".", "..", ".git", ".cache"].contains($0) }) else {
@@ -70,22 +81,26 @@ package struct HubPush {
   /// - Throws: `Failure.missingInput` when the Hub grants no access, `Failure.badData` when it refuses a file,
   ///   `Failure.io` when it cannot be reached, `Failure.interrupted`.
   package func callAsFunction(progress: (_ total: Int) -> (Int) -> Void) throws(Failure) -> Outcome {
-    try makeRepository()
+    let wasThere = try makeRepository()
     try checkCard()
-    let changed = try changes()
-    guard !changed.isEmpty else { return Outcome(url: nil, commit: nil, unchanged: files.count) }
+    let there = try listing()
+    let superseded = try superseded(there)
+    let changed = try changes(from: there)
+    var outcome = Outcome(unchanged: files.count - changed.count, wasThere: wasThere)
+    guard !changed.isEmpty || !superseded.isEmpty else { return outcome }
     try send(changed.filter(\.isLarge).map(\.file), progress)
-    var outcome = try commit(changed)
-    outcome.unchanged = files.count - changed.count
+    (outcome.url, outcome.commit) = try commit(changed, removing: superseded)
     return outcome
   }
 
   // MARK: - The repository
 
-  private func makeRepository() throws(Failure) {
+  /// - Returns: whether it was there before.
+  private func makeRepository() throws(Failure) -> Bool {
     let parts = repository.id.split(separator: "/").map { JSON.string(String($0)) }
     var wish: JSONObject = ["name": parts[1], "organization": parts[0]]
     if repository.kind != .model { wish["type"] = .string(repository.kind.rawValue) }
+    if repository.kind == .space { wish["sdk"] = "static" }
     if let isPrivate = options.isPrivate { wish["visibility"] = isPrivate ? "private" : "public" }
     let url = try hub.url("/api/repos/create")
     let response = try hub.ask("POST", url, json: .object(wish))
@@ -94,6 +109,7 @@ package struct HubPush {
     if [401, 402, 403].contains(response.status) { isThere = try hub.ask("GET", hub.api(repository)).isSuccess }
     guard isThere else { throw hub.refusal(response, of: url, about: repository) }
     try makeBranch()
+    return !response.isSuccess
   }
 
   /// A branch that is named is made from the main one, as transformers does.
@@ -125,9 +141,8 @@ package struct HubPush {
     let isLarge: Bool
   }
 
-  private func changes() throws(Failure) -> [Change] {
+  private func changes(from there: [ByteString: BlobName]) throws(Failure) -> [Change] {
     var changes: [Change] = []
-    let there = try listing()
     for start in stride(from: 0, to: files.count, by: 256) {
       let some = Array(files[start..<min(start + 256, files.count)])
       for (file, isLarge) in zip(some, try areLarge(some)) {
@@ -151,6 +166,27 @@ package struct HubPush {
     } catch {
       if error.kind == .missingInput { return [:] }
       throw error
+    }
+  }
+
+  /// Files of the artifact that was pushed there before and that this one does not have: old weights beside new ones would be
+  /// taken for them.
+  ///
+  /// - Throws: `Failure.outputExists` when that was one of another kind, which is not to give way.
+  private func superseded(_ there: [ByteString: BlobName]) throws(Failure) -> [String] {
+    guard there[ByteString(Manifest.fileName)] != nil else { return [] }
+    let url = try hub.url("/\(repository.kind.prefix)\(repository.id)/resolve/\(revisionPart)/\(Manifest.fileName)")
+    let response = try hub.ask("GET", url)
+    guard response.isSuccess, let document = try? JSONDocument(response.body, source: url.publicText),
+      let old = try? Manifest(document)
+    else { return [] }
+    guard old.kind == kind || options.replacesOtherKinds else {
+      throw Failure(
+        .outputExists, "'\(repository.description)' holds \(old.kind.words), and \(kind.words) beside it would be mixed up with it",
+        hint: "push to another repository, or let it give way with --replace")
+    }
+    return old.files.map(\.path).filter { path in
+      there[ByteString(path)] != nil && !files.contains { $0.name.utf8.elementsEqual(path.utf8) }
     }
   }
 
@@ -186,7 +222,7 @@ package struct HubPush {
   }
 
   private func send(_ files: [File], _ progress: (_ total: Int) -> (Int) -> Void) throws(Failure) {
-    let uploads = try LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : revision)
+    let uploads = LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : revision)
     var pending: [LFSUploads.Upload] = []
     for start in stride(from: 0, to: files.count, by: 100) {
       pending += try uploads.needed(Array(files[start..<min(start + 100, files.count)]))
@@ -197,29 +233,33 @@ package struct HubPush {
 
   // MARK: - The commit
 
-  private func commit(_ changes: [Change]) throws(Failure) -> Outcome {
+  private func commit(_ changes: [Change], removing names: [String]) throws(Failure) -> (url: String?, commit: String?) {
     var lines: [JSON] = [["key": "header", "value": ["summary": .string(options.message), "description": ""]]]
+    for name in names { lines.append(["key": "deletedFile", "value": ["path": .string(name)]]) }
     for change in changes {
       let name = JSON.string(change.file.name)
       if change.isLarge {
         let oid = JSON.string(change.file.sha256.hex)
         lines.append(["key": "lfsFile", "value": ["path": name, "algo": "sha256", "oid": oid, "size": .integer(change.file.bytes)]])
       } else {
-        let content = Data(try Files.contents(of: change.file.path)).base64EncodedString()
+        let bytes = try Files.contents(of: change.file.path)
+        guard Digest.sha256(bytes) == change.file.sha256 else {
+          throw Failure(.badData, "\(change.file.path) changed while it was pushed", hint: "run the same command again")
+        }
+        let content = Data(bytes).base64EncodedString()
         lines.append(["key": "file", "value": ["path": name, "content": .string(content), "encoding": "base64"]])
       }
     }
     var body: [UInt8] = []
     for line in lines { body += try line.canonical + [UInt8(ascii: "\n")] }
     let url = try hub.api(repository, "/commit/\(revisionPart)\(query)")
-    // An answer that is lost is no reason to commit twice; a new run finds out.
+    // An answer that is lost is no reason to commit, or propose, twice; whether it was done, the repository shows.
     let response = try hub.ask("POST", url, body: body, type: "application/x-ndjson", isRepeatable: false)
     if response.status == 412 {
       throw Failure(.io, "somebody else changed '\(repository.id)' meanwhile", hint: "run the same command again")
     }
     let answer = try hub.json(response, of: url, about: repository)
     let (proposed, made) = (try answer.optional("pullRequestUrl"), try answer.optional("commitUrl"))
-    return Outcome(
-      url: try (proposed ?? made)?.string(), commit: try answer.optional("commitOid")?.string(), unchanged: 0)
+    return (try (proposed ?? made)?.string(), try answer.optional("commitOid")?.string())
   }
 }

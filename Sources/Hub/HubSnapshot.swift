@@ -1,5 +1,6 @@
 import Artifacts
 package import Failures
+import FoundationEssentials
 import Glibc
 
 /// One commit of a repository in the cache that all tools for the Hub share, with the files that were asked for.
@@ -36,17 +37,20 @@ package struct HubSnapshot {
     directory = "\(cache)/snapshots/\(commit)"
   }
 
+  /// Says that what was asked for of a commit has been fetched: other tools fetch parts.
+  private func mark(_ commit: String) -> String { Self.mark(commit, in: cache) }
+
+  private static func mark(_ commit: String, in cache: String) -> String { "\(cache)/.randlora-fetched/\(commit)" }
+
   /// The commit that the revision meant last.
   private static func known(_ repository: HuggingFaceRepository, in cache: String) throws(Failure) -> String {
     let revision = repository.revision ?? "main"
-    if Files.isDirectory("\(cache)/snapshots/\(revision)") { return revision }
     let ref = "\(cache)/refs/\(revision)"
-    if Files.exists(ref) {
-      let commit = String(decoding: try Files.contents(of: ref, limit: 256), as: UTF8.self)
-      if BlobName(commit) != nil, Files.isDirectory("\(cache)/snapshots/\(commit)") { return commit }
-    }
+    let named = try Files.exists(ref) ? String(decoding: Files.contents(of: ref, limit: 256), as: UTF8.self) : revision
+    if BlobName(named) != nil, Files.exists(mark(named, in: cache)) { return named }
     throw Failure(
-      .missingInput, "'\(repository.description)' has not been downloaded to '\(cache)', and HF_HUB_OFFLINE is set", hint: "unset it")
+      .missingInput, "'\(repository.description)' has not been fetched to '\(cache)' by this program, and HF_HUB_OFFLINE is set",
+      hint: "unset it, or give the directory of a model that lies here")
   }
 
   /// Whether the repository has a file of that name, or, offline, the cache has.
@@ -61,7 +65,7 @@ package struct HubSnapshot {
   /// - Throws: `Failure.badData` when what came is not what the Hub lists, `Failure.io`, `Failure.interrupted`.
   package func fetch(_ names: [String], progress: (_ total: Int) -> (Int) -> Void = { _ in { _ in } }) throws(Failure) {
     let wanted = (listing ?? []).filter { file in names.contains { $0.utf8.elementsEqual(file.path.utf8) } }
-    let missing = wanted.filter { (try? Files.size(of: blob($0))) != $0.size }
+    let missing = wanted.filter { !$0.isRight(at: blob($0)) }
     let received = progress(missing.reduce(0) { $0 + $1.size })
     for file in missing { try HubDownload(file, to: blob(file), url: try url(of: file), from: hub, repository)(received) }
     for file in wanted { try link(file) }
@@ -76,18 +80,22 @@ package struct HubSnapshot {
 
   private func link(_ file: HubFile) throws(Failure) {
     let path = "\(directory)/\(file.path)"
-    if (try? Files.size(of: path)) == file.size { return }
+    let target = String(repeating: "../", count: 2 + file.path.count { $0 == "/" }) + "blobs/\(file.name.hex)"
+    if (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == target { return }
     try Files.makeDirectories(Files.parent(of: path))
-    let up = String(repeating: "../", count: 2 + file.path.count { $0 == "/" })
-    Files.remove(path)  // a link whose content somebody cleared away
-    guard unsafe symlink("\(up)blobs/\(file.name.hex)", path) == 0 || errno == EEXIST else {
-      throw Failure(.io, "cannot make the link \(path): \(errorText())")
-    }
+    // Renamed into its place, so that nobody who reads meanwhile finds nothing there.
+    let link = "\(path).randlora-\(getpid())"
+    Files.remove(link)
+    guard unsafe symlink(target, link) == 0 else { throw Failure(.io, "cannot make the link \(link): \(errorText())") }
+    try Files.rename(link, to: path)
   }
 
-  /// Last of all, what the revision means now.
+  /// Last of all, that it is there and what the revision means now.
   private func note() throws(Failure) {
-    guard listing != nil, repository.revision != commit else { return }
+    guard listing != nil else { return }
+    try Files.makeDirectories(Files.parent(of: mark(commit)))
+    if !Files.exists(mark(commit)) { try AtomicFile.write([], to: mark(commit)) }
+    guard repository.revision != commit else { return }
     let ref = "\(cache)/refs/\(repository.revision ?? "main")"
     if (try? Files.contents(of: ref, limit: 256)) == Array(commit.utf8) { return }
     try Files.makeDirectories(Files.parent(of: ref))

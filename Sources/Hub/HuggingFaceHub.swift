@@ -21,8 +21,7 @@ package struct HuggingFaceHub {
   /// A URL that the Hub gave out; of one that names huggingface.co, the endpoint counts (`fix_hf_endpoint_in_url`).
   func given(_ text: String) throws(Failure) -> URLText {
     let isHome = text.hasPrefix(HubAccess.home + "/")
-    return try URLText(
-      isHome ? access.endpoint.text + text.dropFirst(HubAccess.home.utf8.count) : text, from: "what \(access.endpoint.text) answered")
+    return try access.endpoint.following(isHome ? access.endpoint.text + text.dropFirst(HubAccess.home.utf8.count) : text)
   }
 
   /// The token, for the Hub's own origin alone.
@@ -46,17 +45,34 @@ package struct HuggingFaceHub {
     guard !access.isOffline else {
       throw Failure(.usage, "HF_HUB_OFFLINE is set, and \(url.publicText) would have to be asked", hint: "unset it")
     }
-    var request = HTTPRequest(method: method, url: url, headers: authorization(for: url))
-    if let body {
-      request.headers += [("Content-Type", type), ("Accept", type == Self.lfsType ? type : "application/json")]
-      request.body = .bytes(body)
+    var place = url
+    for _ in 0..<5 {
+      var request = HTTPRequest(method: method, url: place, headers: authorization(for: place))
+      if let body {
+        request.headers += [("Content-Type", type), ("Accept", type == Self.lfsType ? type : "application/json")]
+        request.body = .bytes(body)
+      }
+      let response = try isRepeatable ? client.send(request) : sendOnce(request)
+      // A repository that was renamed answers under its old name so; 307 and 308 keep what was asked.
+      guard method == "GET" ? response.isRedirect : [307, 308].contains(response.status),
+        let location = response.headers["location"]
+      else { return response }
+      place = try place.following(location)
+      guard place.origin == url.origin else {
+        throw Failure(.badData, "\(url.publicText) leads to another place, \(place.origin)")
+      }
     }
-    if isRepeatable { return try client.send(request) }
+    throw Failure(.io, "\(url.publicText) leads from place to place without an end")
+  }
+
+  private func sendOnce(_ request: HTTPRequest) throws(Failure) -> HTTPResponse {
     do throws(HTTPClient.Problem) {
       return try client.once(request)
     } catch {
       try client.requireGoingOn()
-      throw client.unreachable(request, error)
+      var failure = client.unreachable(request, error)
+      failure.hint = "it may have been done all the same: run the same command again, which sends nothing twice"
+      throw failure
     }
   }
 

@@ -18,7 +18,7 @@ struct LFSUploads {
   /// The branch that the files are for, nil where a pull request makes its own.
   private let ref: String?
 
-  init(_ hub: HuggingFaceHub, _ repository: HuggingFaceRepository, ref: String?) throws(Failure) {
+  init(_ hub: HuggingFaceHub, _ repository: HuggingFaceRepository, ref: String?) {
     (self.hub, self.repository, self.ref) = (hub, repository, ref)
   }
 
@@ -56,10 +56,19 @@ struct LFSUploads {
     if let size = try headers?.optional("chunk_size") {
       try sendParts(upload, of: try Self.partSize(size), headers, completing: url, sent)
     } else {
-      let own = try headers?.members().map { header throws(Failure) in (name: header.key, value: try header.cursor.string()) } ?? []
+      let own = try headers?.members().map(Self.header) ?? []
       _ = try put(upload.file, 0..<upload.file.bytes, to: url, headers: own, sent)
     }
     if let verification = upload.verification { try verify(upload.file, verification) }
+  }
+
+  /// A header that a server wants to be sent: a token and printable characters (RFC 9110), not another request.
+  private static func header(_ name: String, _ cursor: JSONCursor) throws(Failure) -> (name: String, value: String) {
+    let value = try cursor.string()
+    guard !name.isEmpty, name.utf8.allSatisfy({ isLetterOrDigit($0) || "-_".utf8.contains($0) }), !value.isEmpty,
+      value.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+    else { throw cursor.failure("this is no header of HTTP") }
+    return (name, value)
   }
 
   private func put(

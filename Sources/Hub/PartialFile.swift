@@ -19,7 +19,7 @@ final class PartialFile {
   ///   - expected: what it is to become.
   ///   - received: told how many bytes came; fewer than none when they have to come again.
   init(_ path: String, of expected: HubFile, received: @escaping (Int) -> Void) throws(Failure) {
-    file = try OpenFile(appending: path)
+    file = try OpenFile(appending: path, isPrivate: false)
     (self.expected, self.received) = (expected, received)
     hash = expected.name.hash(size: expected.size)
   }
@@ -55,14 +55,8 @@ final class PartialFile {
   /// - Returns: false when no more is wanted.
   func take(_ response: HTTPResponse, _ bytes: ArraySlice<UInt8>) -> Bool {
     do throws(Failure) {
-      if isAwaiting, size > 0 {
-        let goesOn = response.status == 206 && response.headers["content-range"]?.hasPrefix("bytes \(size)-") == true
-        if !goesOn { try startOver() }
-      }
-      isAwaiting = false
-      guard size + bytes.count <= expected.size else {
-        throw Failure(.badData, "'\(expected.path)' is longer than the \(expected.size) bytes that the Hub lists")
-      }
+      if isAwaiting { try begin(response) }
+      guard size + bytes.count <= expected.size else { throw otherSize(nil) }
       try file.write(Array(bytes))
       add(bytes)
       return true
@@ -71,6 +65,25 @@ final class PartialFile {
       return false
     }
   }
+
+  /// Looks at an answer before its first bytes count: a page that asks for a password must not become part of a model.
+  private func begin(_ response: HTTPResponse) throws(Failure) {
+    isAwaiting = false
+    let goesOn = response.status == 206 && response.headers["content-range"]?.hasPrefix("bytes \(size)-") == true
+    if size > 0, !goesOn { try startOver() }
+    if let length = response.headers["content-length"].flatMap({ Int($0) }), length != expected.size - size {
+      throw otherSize(length)
+    }
+  }
+
+  private func otherSize(_ length: Int?) -> Failure {
+    Failure(
+      .badData, "'\(expected.path)' came with \(length.map { "\($0)" } ?? "more") bytes, \(expected.size - size) were to come",
+      hint: "look to what lies between here and the Hub, then run the same command again")
+  }
+
+  /// Leaves nothing behind, when another process has made the file.
+  func remove() { Files.remove(file.path) }
 
   /// Gives the file its place, if it is what was expected.
   ///

@@ -1,7 +1,7 @@
 package import Artifacts
 package import Failures
 
-/// An artifact on its way to a destination on this machine.
+/// An artifact on its way to a destination, on this machine or the Hugging Face Hub.
 ///
 /// The same artifact arrives as the same bytes, whole or not at all. What arrives are the files of the manifest and
 /// the manifest itself: never where a base's files lie, nor, in an archive, how the artifact came about.
@@ -74,7 +74,7 @@ package struct Publication: Sendable {
       let path = file.path == Manifest.fileName ? "\(artifact.directory)/\(file.path)" : try artifact.path(of: file.path)
       return HubPush.File(name: file.path, path: path, bytes: file.bytes, sha256: file.sha256)
     }
-    return (published, try HubPush(files, to: repository, of: hub, options)(progress: progress))
+    return (published, try HubPush(files, of: artifact.kind, to: repository, hub, options)(progress: progress))
   }
 
   private static func published(_ artifact: Artifact) -> [ArtifactFile] {

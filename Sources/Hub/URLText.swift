@@ -32,13 +32,13 @@ package struct URLText: Sendable, Equatable {
   /// What people may see of it: where it leads, without what signs it.
   package var publicText: String { String(text.prefix { !"?#".contains($0) }) }
 
-  /// The URL that a server's `Location` means.
+  /// The URL that a server leads to, with a `Location` or otherwise.
   func following(_ location: String) throws(Failure) -> URLText {
-    let place = "the redirect of \(publicText)"
+    let place = "where \(publicText) leads"
     if location.hasPrefix("//") { return try URLText(origin.prefix { $0 != "/" } + location, from: place) }
     let next = try URLText(location.hasPrefix("/") ? origin + location : location, from: place)
     guard next.origin.hasPrefix("https") || !origin.hasPrefix("https") else {
-      throw Failure(.badData, "\(place) leads away from https")
+      throw Failure(.badData, "\(publicText) leads away from https")
     }
     return next
   }

@@ -79,7 +79,8 @@ struct StageBinder {
     }
     return BoundStage(
       declaration: declaration, interface: interface, executable: executable, parameters: parameters,
-      evaluation: evaluation, environment: environment)
+      evaluation: evaluation,
+      environment: parameters.nameHub ? environment.merging(StageEnvironment.hub) { own, _ in own } : environment)
   }
 
   private func program(

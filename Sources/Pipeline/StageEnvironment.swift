@@ -39,10 +39,18 @@ struct StageEnvironment: Sendable {
     return values
   }
 
+  /// Which Hub a model's name or `hf://` means, when it is not the usual one: declared by that name.
+  static var hub: [String: String] {
+    let endpoint = unsafe getenv("HF_ENDPOINT").map { unsafe String(cString: $0) } ?? ""
+    Witness.current?.note(variable: "HF_ENDPOINT", endpoint)
+    return endpoint.isEmpty ? [:] : ["HF_ENDPOINT": endpoint]
+  }
+
   // MARK: - What every stage gets
 
   /// What is passed on to stages undeclared: where things are, who one is and how to reach the network. None of
-  /// it decides what a stage makes; whatever does must be declared, and everything else is left out.
+  /// it decides what a stage makes (but HF_ENDPOINT, see `hub`); whatever does must be declared, and everything else is
+  /// left out.
   private static let passed: Set<String> = [
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_CONFIG",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",

@@ -100,11 +100,19 @@ struct StageParameters: Sendable {
     }
   }
 
-  /// What affects the result, save paths: defaults are filled in, and what has no value is left out, so that
+  /// Whether something is fetched from the Hugging Face Hub or pushed to it.
+  var nameHub: Bool {
+    given.contains { entry in
+      guard let text = entry.value.stringValue else { return false }
+      return entry.parameter.kind == .model || text.hasPrefix("hf://")
+    }
+  }
+
+  /// What affects the result, save paths, but with the names of models on the Hub: defaults are filled in, and what has no value is left out, so that
   /// neither writing a default down nor a new parameter without one changes a key.
   var influential: JSONObject {
     var object = JSONObject()
-    for parameter in interface.parameters where parameter.influence != .never && parameter.kind != .path {
+    for parameter in interface.parameters where parameter.influence != .never {
       if interface.segmented, Self.callNames.contains(parameter.name) { continue }
       let value = given.first { $0.parameter.name == parameter.name }?.value ?? parameter.defaultValue
       if !value.isNull, parameter.paths(in: value) == nil { object[parameter.name] = value }
@@ -185,7 +193,7 @@ extension StageDeclaration.Argument {
   private func isOnHub(_ name: String, from directory: String) throws(Failure) -> Bool {
     let parts = name.prefix { $0 != "@" }.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let owner = parts.first, !owner.isEmpty, !owner.hasPrefix("."), !owner.hasPrefix("~"),
-      !parts[1].isEmpty, case .missing = try FileStatus(Files.path(String(owner), in: directory), followingLinks: true)
+      parts.allSatisfy({ $0.utf8.allSatisfy { $0.isNameByte || $0 == UInt8(ascii: ".") } }), !parts[1].isEmpty, case .missing = try FileStatus(Files.path(String(owner), in: directory), followingLinks: true)
     else { return false }
     return true
   }

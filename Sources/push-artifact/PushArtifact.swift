@@ -21,7 +21,7 @@ import StageSupport
     discussion: """
       A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A base is published with its \
       files. What lies in a directory or archive already must be equal, unless --replace is given; on the Hugging Face Hub \
-      every push is a commit, made only where something changes. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at \
+      every push is a commit, made only where something changes, and files of an older artifact go with it. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at \
       HF_ENDPOINT.
       """)
 
@@ -80,8 +80,8 @@ import StageSupport
 
   private static func news(_ artifact: Artifact, _ place: String, _ count: Int, _ commit: HubPush.Outcome?) -> String {
     guard let commit else { return "published \(artifact.kind.words) to \(place)" }
-    guard let url = commit.url else { return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push" }
-    return "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(url)"
+    if commit.url == nil, commit.unchanged == count { return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push" }
+    return "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(commit.url ?? place)"
   }
 
   /// Publishes the artifact, or what PEFT loads of it.
@@ -119,7 +119,8 @@ import StageSupport
   ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
     let hub = HuggingFaceHub(try HubAccess(Console.environment), try HTTPClient { Interruption.isRequested })
     let options = HubPush.Options(
-      message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil, createsPullRequest: createPR)
+      message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil, createsPullRequest: createPR,
+      replacesOtherKinds: replace)
     var progress: ProgressBar?
     let outcome = try publication.push(to: repository, of: hub, options) { total in
       guard total > 0 else { return { _ in } }
@@ -128,6 +129,7 @@ import StageSupport
       return { bar.advance(by: $0) }
     }
     progress?.finish()
+    if `private`, outcome.outcome.wasThere { console.warn("'\(repository.id)' was there before, and stays as public or private as it is") }
     return outcome
   }
 

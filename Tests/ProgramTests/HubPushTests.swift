@@ -61,6 +61,36 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
   #expect(try hub.succeed("push-artifact", push + ["receipt"]).errors.contains("there was nothing to push"))
 }
 
+@Test func `an older artifact gives way whole, and one of another kind only when asked`() throws {
+  let sandbox = try sandboxWithAdapter()
+  let hub = try HubServer(sandbox)
+  let merge = ["--base", "base", "--checkpoint", "adapter", "-o"]
+  try sandbox.succeed("merge", merge + ["whole"])
+  try sandbox.succeed("merge", merge + ["shards", "--max-shard-size", "6KB"])
+  func files() -> Set<String> {
+    Set(sandbox.contents.keys.filter { $0.hasPrefix("hub/repositories/me/m/main/") }.map { ($0 as NSString).lastPathComponent })
+  }
+  try hub.succeed("push-artifact", ["--artifact", "whole", "--to", "hf://me/m", "-o", "one"])
+  #expect(files().contains("model.safetensors"))
+  let second = try hub.succeed("push-artifact", ["--artifact", "shards", "--to", "hf://me/m", "--private", "-o", "two"])
+  #expect(second.errors.contains("'me/m' was there before, and stays as public or private as it is"))
+  #expect(!files().contains("model.safetensors") && files().contains("model.safetensors.index.json"))
+  let other = ["--artifact", "adapter", "--base", "base", "--to", "hf://me/m", "-o", "three"]
+  try hub.fail("push-artifact", other, code: 73, saying: "'me/m' holds a model, and an adapter beside it would be mixed up with it")
+  try hub.succeed("push-artifact", other + ["--replace"])
+  #expect(files() == ["README.md", "adapter_config.json", "adapter_model.safetensors", "artifact.json"])
+  try hub.fail(
+    "push-artifact", ["--artifact", "whole", "--to", "hf://me/m@\(String(repeating: "a", count: 40))", "-o", "four"], code: 64,
+    saying: "is a commit, and nothing can be pushed to one")
+}
+
+@Test func `a repository that was renamed is found under its old name`() throws {
+  let sandbox = try sandboxWithAdapter()
+  let hub = try HubServer(sandbox, faults: ["renamed"])
+  try hub.succeed("push-artifact", ["--artifact", "adapter", "--base", "base", "--to", "hf://me/old", "-o", "receipt"])
+  #expect(sandbox.contents["hub/repositories/me/new/main/README.md"] != nil)
+}
+
 @Test func `a branch is made, a pull request proposed`() throws {
   let sandbox = try sandboxWithAdapter()
   let hub = try HubServer(sandbox)

@@ -52,7 +52,7 @@ import Testing
       sourceLocation: location)
   }
   try fail("nowhere", 66, "the directory 'nowhere' does not exist")
-  try fail("org/name", 66, "there is no directory 'org/name', and 'org/name' has not been downloaded")
+  try fail("org/name", 66, "there is no directory 'org/name', and 'org/name' has not been fetched")
   try sandbox.write("", to: "file")
   try fail("file", 65, "'file' is no directory")
 

@@ -170,6 +170,9 @@ class Hub(Server):
         content = self.body()
         if "unwell" in options.fault or once("unwell-once"):
             return self.answer(503, b"<html>")
+        if "renamed" in options.fault and "/me/old" in self.path:
+            repositories.setdefault("me/new", {"main": {}})
+            return self.answer(307, b"", [("Location", self.path.replace("/me/old", "/me/new"))])
         if path[:2] == ["api", "repos"]:
             return self.create(json.loads(content))
         if path[:2] == ["api", "validate-yaml"]:
@@ -287,7 +290,10 @@ class Hub(Server):
         for line in content.decode().splitlines():
             entry = json.loads(line)
             value = entry["value"]
-            if entry["key"] == "file":
+            if entry["key"] == "deletedFile":
+                del files[value["path"]]
+                (options.directory / "repositories" / name / branch / value["path"]).unlink()
+            elif entry["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":
                 files[value["path"]] = objects[value["oid"]]
