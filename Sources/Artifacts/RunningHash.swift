@@ -40,6 +40,7 @@ import CCrypto
     precondition(status == 1)
     let digits = Array("0123456789abcdef".utf8)
     return String(
-      decoding: bytes.prefix(Int(count)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+      decoding: bytes.prefix(Int(count)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
+      as: UTF8.self)
   }
 }

@@ -47,15 +47,18 @@ import Glibc
   ///   - sent: told how many bytes of the body went out; fewer than none when they have to be sent again.
   /// - Returns: the answer, whatever its status.
   /// - Throws: `Failure.io` when there is none, `Failure.interrupted`.
-  func send(_ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in }) throws(Failure) -> HTTPResponse {
+  func send(_ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in }) throws(Failure) -> HTTPResponse
+  {
     var attempt = 1, pause = Self.firstPause
     while true {
       var count = 0, wait = pause
       do throws(Problem) {
-        let response = try once(request, sent: { bytes in
-          count += bytes
-          sent(bytes)
-        })
+        let response = try once(
+          request,
+          sent: { bytes in
+            count += bytes
+            sent(bytes)
+          })
         guard response.isTemporary, attempt < Self.tries else { return response }
         wait = Self.wantedPause(response) ?? pause
       } catch {
@@ -78,7 +81,8 @@ import Glibc
 
   func requireGoingOn() throws(Failure) {
     if isStopped() {
-      throw Failure(.interrupted, "stopped on request", hint: "run the same command again; it goes on where it was")
+      throw Failure(
+        .interrupted, "stopped on request", hint: "run the same command again; it goes on where it was")
     }
   }
 
@@ -91,7 +95,9 @@ import Glibc
   /// How long the server wants to be left alone: `RateLimit: "api";r=0;t=55` or `Retry-After: 55`, five minutes at most.
   private static func wantedPause(_ response: HTTPResponse) -> Double? {
     guard response.status == 429 else { return nil }
-    let limit = response.headers["ratelimit"]?.split(separator: ";").first { $0.hasPrefix("t=") }.flatMap { Int($0.dropFirst(2)) }
+    let limit = response.headers["ratelimit"]?.split(separator: ";").first { $0.hasPrefix("t=") }.flatMap {
+      Int($0.dropFirst(2))
+    }
     let seconds = limit ?? response.headers["retry-after"].flatMap { Int($0) }
     return seconds.map { Double(max(0, min($0, 300)) + 1) }
   }
@@ -117,7 +123,8 @@ import Glibc
     defer { unsafe curl_slist_free_all(list) }
     // Without these, curl waits a second for leave to send, and says of what kind a form is.
     for (name, value) in [("Expect", ""), ("Content-Type", "")] + request.headers {
-      guard let longer = unsafe curl_slist_append(list, value.isEmpty ? name + ":" : "\(name): \(value)") else { continue }
+      guard let longer = unsafe curl_slist_append(list, value.isEmpty ? name + ":" : "\(name): \(value)")
+      else { continue }
       unsafe list = unsafe longer
     }
     try check(unsafe rl_curl_set_list(handle, CURLOPT_HTTPHEADER, list))
@@ -178,30 +185,36 @@ import Glibc
     for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_XFERINFODATA] {
       try check(unsafe rl_curl_set_context(handle, option, context))
     }
-    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-      guard let transfer = unsafe Transfer.at(context) else { return 0 }
-      return unsafe transfer.take(UnsafeRawBufferPointer(start: bytes, count: size * count))
-    })
-    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
-      unsafe Transfer.at(context)?.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
-      return size * count
-    })
-    try check(unsafe rl_curl_set_transfer(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
-      guard let transfer = unsafe Transfer.at(context) else { return Int(CURL_READFUNC_ABORT) }
-      return unsafe transfer.give(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
-    })
-    try check(unsafe rl_curl_set_progress(handle) { context, _, _, _, _ in
-      unsafe Transfer.at(context)?.isStopped() == true ? 1 : 0
-    })
+    try check(
+      unsafe rl_curl_set_transfer(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+        guard let transfer = unsafe Transfer.at(context) else { return 0 }
+        return unsafe transfer.take(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      })
+    try check(
+      unsafe rl_curl_set_transfer(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+        unsafe Transfer.at(context)?.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        return size * count
+      })
+    try check(
+      unsafe rl_curl_set_transfer(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+        guard let transfer = unsafe Transfer.at(context) else { return Int(CURL_READFUNC_ABORT) }
+        return unsafe transfer.give(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
+      })
+    try check(
+      unsafe rl_curl_set_progress(handle) { context, _, _, _, _ in
+        unsafe Transfer.at(context)?.isStopped() == true ? 1 : 0
+      })
     try set(CURLOPT_NOPROGRESS, 0)
   }
 
   private func check(_ code: CURLcode) throws(Problem) {
     guard code != CURLE_OK else { return }
     let permanent = [
-      CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+      CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_PEER_FAILED_VERIFICATION,
+      CURLE_SSL_CACERT_BADFILE,
       CURLE_ABORTED_BY_CALLBACK, CURLE_OUT_OF_MEMORY, CURLE_UNKNOWN_OPTION,
     ]
-    throw Problem(message: unsafe String(cString: curl_easy_strerror(code)), isTemporary: !permanent.contains(code))
+    throw Problem(
+      message: unsafe String(cString: curl_easy_strerror(code)), isTemporary: !permanent.contains(code))
   }
 }

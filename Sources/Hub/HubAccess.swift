@@ -1,5 +1,5 @@
-package import Failures
 import Artifacts
+package import Failures
 
 /// Which Hub is asked, as whom, and where its files are kept: what the environment says, as `huggingface_hub` reads it.
 package struct HubAccess: Sendable {
@@ -38,7 +38,9 @@ package struct HubAccess: Sendable {
       token = try Self.savedToken(value("HF_TOKEN_PATH") ?? ours + "/token")
     }
     guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) ?? true else {
-      throw Failure(.usage, "the token for \(endpoint.text) has characters that no token has", hint: "set HF_TOKEN to it anew")
+      throw Failure(
+        .usage, "the token for \(endpoint.text) has characters that no token has",
+        hint: "set HF_TOKEN to it anew")
     }
   }
 

@@ -13,7 +13,10 @@ struct HubDownload {
   /// Times in a row that nothing more comes, and places that one address may lead to.
   private static let tries = 5, redirects = 5
 
-  init(_ file: HubFile, to path: String, url: URLText, from hub: HuggingFaceHub, _ repository: HuggingFaceRepository) {
+  init(
+    _ file: HubFile, to path: String, url: URLText, from hub: HuggingFaceHub,
+    _ repository: HuggingFaceRepository
+  ) {
     (self.file, self.path, self.url, self.hub, self.repository) = (file, path, url, hub, repository)
   }
 
@@ -32,7 +35,8 @@ struct HubDownload {
     try fetch(part)
     guard try part.publish(as: path) else {
       throw Failure(
-        .badData, "'\(file.path)' of '\(repository.id)' came damaged: its hash is not the one that the Hub lists",
+        .badData,
+        "'\(file.path)' of '\(repository.id)' came damaged: its hash is not the one that the Hub lists",
         hint: "run the same command again; if it stays so, what lies between here and the Hub changes files")
     }
   }
@@ -54,7 +58,8 @@ struct HubDownload {
   private func attempt(_ part: PartialFile) throws(Failure) -> HTTPClient.Problem {
     var place = url
     for _ in 0...Self.redirects {
-      var request = HTTPRequest(url: place, headers: hub.authorization(for: place) + [("Accept-Encoding", "identity")])
+      var request = HTTPRequest(
+        url: place, headers: hub.authorization(for: place) + [("Accept-Encoding", "identity")])
       if part.size > 0 { request.headers.append(("Range", "bytes=\(part.size)-")) }
       part.expectAnswer()
       let response: HTTPResponse
@@ -66,7 +71,9 @@ struct HubDownload {
         return error
       }
       if let failure = part.failure { throw failure }
-      guard response.isRedirect, let location = response.headers["location"] else { return try end(response, place) }
+      guard response.isRedirect, let location = response.headers["location"] else {
+        return try end(response, place)
+      }
       place = try place.following(location)
     }
     throw Failure(.io, "\(url.publicText) leads from place to place without an end")
@@ -75,7 +82,9 @@ struct HubDownload {
   private func end(_ response: HTTPResponse, _ place: URLText) throws(Failure) -> HTTPClient.Problem {
     if response.isSuccess { return .init(message: "the file ended early", isTemporary: true) }
     // A signed address may have grown too old meanwhile: asked again, the Hub gives a new one.
-    guard response.isTemporary || place.origin != url.origin else { throw hub.refusal(response, of: place, about: repository) }
+    guard response.isTemporary || place.origin != url.origin else {
+      throw hub.refusal(response, of: place, about: repository)
+    }
     return .init(message: "\(place.origin) answered \(response.status)", isTemporary: true)
   }
 }

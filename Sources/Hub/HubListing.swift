@@ -14,7 +14,9 @@ struct HubFile: Sendable {
   /// Whether a file of the cache is this one: other tools look at its size alone.
   func isRight(at place: String) -> Bool {
     guard (try? Files.size(of: place)) == size else { return false }
-    if name.isGitBlob { return (try? Files.contents(of: place)).map { BlobName(of: $0, asGitBlob: true) } == name }
+    if name.isGitBlob {
+      return (try? Files.contents(of: place)).map { BlobName(of: $0, asGitBlob: true) } == name
+    }
     return (try? DigestMemo.standard.digest(ofFile: place))?.hex == name.hex
   }
 }
@@ -37,9 +39,12 @@ extension HuggingFaceHub {
     for _ in 0..<1000 {
       guard let url = next else { return files }
       let response = try ask("GET", url)
-      for entry in try json(response, of: url, about: repository).elements() where try entry.field("type").string() == "file" {
+      for entry in try json(response, of: url, about: repository).elements()
+      where try entry.field("type").string() == "file" {
         let file = try Self.file(entry)
-        guard paths.insert(ByteString(file.path)).inserted else { throw entry.failure("'\(file.path)' is listed twice") }
+        guard paths.insert(ByteString(file.path)).inserted else {
+          throw entry.failure("'\(file.path)' is listed twice")
+        }
         files.append(file)
       }
       next = try nextPage(response.headers["link"], after: url)
@@ -63,9 +68,13 @@ extension HuggingFaceHub {
   /// `Link: <URL>; rel="next"` (RFC 8288).
   private func nextPage(_ link: String?, after url: URLText) throws(Failure) -> URLText? {
     let links = link?.split(separator: ",").filter { $0.contains("rel=\"next\"") } ?? []
-    guard let address = links.first?.split(separator: "<").last?.split(separator: ">").first else { return nil }
+    guard let address = links.first?.split(separator: "<").last?.split(separator: ">").first else {
+      return nil
+    }
     let next = try given(String(address))
-    guard next.origin == url.origin else { throw Failure(.badData, "the list of \(url.publicText) goes on at another place") }
+    guard next.origin == url.origin else {
+      throw Failure(.badData, "the list of \(url.publicText) goes on at another place")
+    }
     return next
   }
 }

@@ -29,7 +29,10 @@ package struct HubPush {
     /// Whether an artifact of another kind gives way.
     var replacesOtherKinds: Bool
 
-    package init(message: String, isPrivate: Bool? = nil, createsPullRequest: Bool = false, replacesOtherKinds: Bool = false) {
+    package init(
+      message: String, isPrivate: Bool? = nil, createsPullRequest: Bool = false,
+      replacesOtherKinds: Bool = false
+    ) {
       (self.message, self.isPrivate) = (message, isPrivate)
       (self.createsPullRequest, self.replacesOtherKinds) = (createsPullRequest, replacesOtherKinds)
     }
@@ -53,11 +56,14 @@ package struct HubPush {
 
   /// - Throws: `Failure.badData` at a name that the Hub keeps for itself, `Failure.usage` when a commit is to be pushed to.
   package init(
-    _ files: [File], of kind: ArtifactKind, to repository: HuggingFaceRepository, _ hub: HuggingFaceHub, _ options: Options
+    _ files: [File], of kind: ArtifactKind, to repository: HuggingFaceRepository, _ hub: HuggingFaceHub,
+    _ options: Options
   ) throws(Failure) {
     (self.files, self.kind, self.repository, self.hub, self.options) = (files, kind, repository, hub, options)
     if let revision = repository.revision, BlobName(revision) != nil {
-      throw Failure(.usage, "'\(revision)' is a commit, and nothing can be pushed to one", hint: "name a branch, or none for main")
+      throw Failure(
+        .usage, "'\(revision)' is a commit, and nothing can be pushed to one",
+        hint: "name a branch, or none for main")
     }
     for file in files {
       let parts = file.name.split(separator: "/", omittingEmptySubsequences: false)
@@ -106,7 +112,9 @@ package struct HubPush {
     let response = try hub.ask("POST", url, json: .object(wish))
     // A token may push to a repository that it may not make.
     var isThere = response.isSuccess || response.status == 409
-    if [401, 402, 403].contains(response.status) { isThere = try hub.ask("GET", hub.api(repository)).isSuccess }
+    if [401, 402, 403].contains(response.status) {
+      isThere = try hub.ask("GET", hub.api(repository)).isSuccess
+    }
     guard isThere else { throw hub.refusal(response, of: url, about: repository) }
     try makeBranch()
     return !response.isSuccess
@@ -114,11 +122,14 @@ package struct HubPush {
 
   /// A branch that is named is made from the main one, as transformers does.
   private func makeBranch() throws(Failure) {
-    guard let revision = repository.revision, revision != "main", !revision.hasPrefix("refs/"), !options.createsPullRequest
+    guard let revision = repository.revision, revision != "main", !revision.hasPrefix("refs/"),
+      !options.createsPullRequest
     else { return }
     let url = try hub.api(repository, "/branch/\(revisionPart)")
     let response = try hub.ask("POST", url, json: [:])
-    guard response.isSuccess || response.status == 409 else { throw hub.refusal(response, of: url, about: repository) }
+    guard response.isSuccess || response.status == 409 else {
+      throw hub.refusal(response, of: url, about: repository)
+    }
   }
 
   /// Has the Hub look at the model card before anything is sent.
@@ -126,11 +137,13 @@ package struct HubPush {
     guard let card = files.first(where: { $0.name == "README.md" }) else { return }
     let url = try hub.url("/api/validate-yaml")
     let text = String(decoding: try Files.contents(of: card.path, limit: 16 << 20), as: UTF8.self)
-    let response = try hub.ask("POST", url, json: ["content": .string(text), "repoType": .string(repository.kind.rawValue)])
+    let response = try hub.ask(
+      "POST", url, json: ["content": .string(text), "repoType": .string(repository.kind.rawValue)])
     // A Hub of one's own may not have this check.
     guard response.status == 400 else { return }
     throw Failure(
-      .badData, "the Hub refuses the card README.md: \(HuggingFaceHub.words(of: response) ?? "it does not say why")",
+      .badData,
+      "the Hub refuses the card README.md: \(HuggingFaceHub.words(of: response) ?? "it does not say why")",
       hint: "mend its header, or leave it out")
   }
 
@@ -162,7 +175,9 @@ package struct HubPush {
   /// What the repository holds at the revision that the push goes to; nothing when that has still to be made.
   private func listing() throws(Failure) -> [ByteString: BlobName] {
     do throws(Failure) {
-      return try hub.listing(of: repository, at: revision).reduce(into: [:]) { $0[ByteString($1.path)] = $1.name }
+      return try hub.listing(of: repository, at: revision).reduce(into: [:]) {
+        $0[ByteString($1.path)] = $1.name
+      }
     } catch {
       if error.kind == .missingInput { return [:] }
       throw error
@@ -175,14 +190,16 @@ package struct HubPush {
   /// - Throws: `Failure.outputExists` when that was one of another kind, which is not to give way.
   private func superseded(_ there: [ByteString: BlobName]) throws(Failure) -> [String] {
     guard there[ByteString(Manifest.fileName)] != nil else { return [] }
-    let url = try hub.url("/\(repository.kind.prefix)\(repository.id)/resolve/\(revisionPart)/\(Manifest.fileName)")
+    let url = try hub.url(
+      "/\(repository.kind.prefix)\(repository.id)/resolve/\(revisionPart)/\(Manifest.fileName)")
     let response = try hub.ask("GET", url)
     guard response.isSuccess, let document = try? JSONDocument(response.body, source: url.publicText),
       let old = try? Manifest(document)
     else { return [] }
     guard old.kind == kind || options.replacesOtherKinds else {
       throw Failure(
-        .outputExists, "'\(repository.description)' holds \(old.kind.words), and \(kind.words) beside it would be mixed up with it",
+        .outputExists,
+        "'\(repository.description)' holds \(old.kind.words), and \(kind.words) beside it would be mixed up with it",
         hint: "push to another repository, or let it give way with --replace")
     }
     return old.files.map(\.path).filter { path in
@@ -195,21 +212,28 @@ package struct HubPush {
     var wishes: [JSON] = []
     for file in files {
       let sample = try Self.beginning(of: file.path)
-      wishes.append(["path": .string(file.name), "size": .integer(file.bytes), "sample": .string(Data(sample).base64EncodedString())])
+      wishes.append([
+        "path": .string(file.name), "size": .integer(file.bytes),
+        "sample": .string(Data(sample).base64EncodedString()),
+      ])
     }
     let url = try hub.api(repository, "/preupload/\(revisionPart)\(query)")
-    let answer = try hub.json(try hub.ask("POST", url, json: ["files": .array(wishes)]), of: url, about: repository)
+    let answer = try hub.json(
+      try hub.ask("POST", url, json: ["files": .array(wishes)]), of: url, about: repository)
     var modes: [ByteString: Bool] = [:]
     for cursor in try answer.field("files").elements() {
       let name = try cursor.field("path").string()
       if try cursor.optional("shouldIgnore")?.bool() == true {
         throw Failure(
-          .badData, "the repository's .gitignore leaves '\(name)' out", hint: "change it on the Hub, or push to another repository")
+          .badData, "the repository's .gitignore leaves '\(name)' out",
+          hint: "change it on the Hub, or push to another repository")
       }
       modes[ByteString(name)] = try cursor.field("uploadMode").string() == "lfs"
     }
     return try files.map { file throws(Failure) in
-      guard let isLarge = modes[ByteString(file.name)] else { throw answer.failure("nothing is said about '\(file.name)'") }
+      guard let isLarge = modes[ByteString(file.name)] else {
+        throw answer.failure("nothing is said about '\(file.name)'")
+      }
       return isLarge && file.bytes > 0  // the Hub's store takes no empty object
     }
   }
@@ -233,21 +257,31 @@ package struct HubPush {
 
   // MARK: - The commit
 
-  private func commit(_ changes: [Change], removing names: [String]) throws(Failure) -> (url: String?, commit: String?) {
-    var lines: [JSON] = [["key": "header", "value": ["summary": .string(options.message), "description": ""]]]
+  private func commit(_ changes: [Change], removing names: [String]) throws(Failure) -> (
+    url: String?, commit: String?
+  ) {
+    var lines: [JSON] = [
+      ["key": "header", "value": ["summary": .string(options.message), "description": ""]]
+    ]
     for name in names { lines.append(["key": "deletedFile", "value": ["path": .string(name)]]) }
     for change in changes {
       let name = JSON.string(change.file.name)
       if change.isLarge {
         let oid = JSON.string(change.file.sha256.hex)
-        lines.append(["key": "lfsFile", "value": ["path": name, "algo": "sha256", "oid": oid, "size": .integer(change.file.bytes)]])
+        lines.append([
+          "key": "lfsFile",
+          "value": ["path": name, "algo": "sha256", "oid": oid, "size": .integer(change.file.bytes)],
+        ])
       } else {
         let bytes = try Files.contents(of: change.file.path)
         guard Digest.sha256(bytes) == change.file.sha256 else {
-          throw Failure(.badData, "\(change.file.path) changed while it was pushed", hint: "run the same command again")
+          throw Failure(
+            .badData, "\(change.file.path) changed while it was pushed", hint: "run the same command again")
         }
         let content = Data(bytes).base64EncodedString()
-        lines.append(["key": "file", "value": ["path": name, "content": .string(content), "encoding": "base64"]])
+        lines.append([
+          "key": "file", "value": ["path": name, "content": .string(content), "encoding": "base64"],
+        ])
       }
     }
     var body: [UInt8] = []
@@ -256,7 +290,8 @@ package struct HubPush {
     // An answer that is lost is no reason to commit, or propose, twice; whether it was done, the repository shows.
     let response = try hub.ask("POST", url, body: body, type: "application/x-ndjson", isRepeatable: false)
     if response.status == 412 {
-      throw Failure(.io, "somebody else changed '\(repository.id)' meanwhile", hint: "run the same command again")
+      throw Failure(
+        .io, "somebody else changed '\(repository.id)' meanwhile", hint: "run the same command again")
     }
     let answer = try hub.json(response, of: url, about: repository)
     let (proposed, made) = (try answer.optional("pullRequestUrl"), try answer.optional("commitUrl"))

@@ -40,22 +40,27 @@ package struct HubSnapshot {
   /// Says that what was asked for of a commit has been fetched: other tools fetch parts.
   private func mark(_ commit: String) -> String { Self.mark(commit, in: cache) }
 
-  private static func mark(_ commit: String, in cache: String) -> String { "\(cache)/.randlora-fetched/\(commit)" }
+  private static func mark(_ commit: String, in cache: String) -> String {
+    "\(cache)/.randlora-fetched/\(commit)"
+  }
 
   /// The commit that the revision meant last.
   private static func known(_ repository: HuggingFaceRepository, in cache: String) throws(Failure) -> String {
     let revision = repository.revision ?? "main"
     let ref = "\(cache)/refs/\(revision)"
-    let named = try Files.exists(ref) ? String(decoding: Files.contents(of: ref, limit: 256), as: UTF8.self) : revision
+    let named =
+      try Files.exists(ref) ? String(decoding: Files.contents(of: ref, limit: 256), as: UTF8.self) : revision
     if BlobName(named) != nil, Files.exists(mark(named, in: cache)) { return named }
     throw Failure(
-      .missingInput, "'\(repository.description)' has not been fetched to '\(cache)' by this program, and HF_HUB_OFFLINE is set",
+      .missingInput,
+      "'\(repository.description)' has not been fetched to '\(cache)' by this program, and HF_HUB_OFFLINE is set",
       hint: "unset it, or give the directory of a model that lies here")
   }
 
   /// Whether the repository has a file of that name, or, offline, the cache has.
   package func has(_ name: String) -> Bool {
-    listing.map { $0.contains { $0.path.utf8.elementsEqual(name.utf8) } } ?? Files.exists("\(directory)/\(name)")
+    listing.map { $0.contains { $0.path.utf8.elementsEqual(name.utf8) } }
+      ?? Files.exists("\(directory)/\(name)")
   }
 
   /// Sees to it that some files are there; those that the repository does not have are left out.
@@ -63,11 +68,15 @@ package struct HubSnapshot {
   /// - Parameter progress: told how many bytes are still to be fetched, and then how many came; fewer than none when they
   ///   have to be fetched again.
   /// - Throws: `Failure.badData` when what came is not what the Hub lists, `Failure.io`, `Failure.interrupted`.
-  package func fetch(_ names: [String], progress: (_ total: Int) -> (Int) -> Void = { _ in { _ in } }) throws(Failure) {
+  package func fetch(_ names: [String], progress: (_ total: Int) -> (Int) -> Void = { _ in { _ in } })
+    throws(Failure)
+  {
     let wanted = (listing ?? []).filter { file in names.contains { $0.utf8.elementsEqual(file.path.utf8) } }
     let missing = wanted.filter { !$0.isRight(at: blob($0)) }
     let received = progress(missing.reduce(0) { $0 + $1.size })
-    for file in missing { try HubDownload(file, to: blob(file), url: try url(of: file), from: hub, repository)(received) }
+    for file in missing {
+      try HubDownload(file, to: blob(file), url: try url(of: file), from: hub, repository)(received)
+    }
     for file in wanted { try link(file) }
     try note()
   }
@@ -75,7 +84,9 @@ package struct HubSnapshot {
   private func blob(_ file: HubFile) -> String { "\(cache)/blobs/\(file.name.hex)" }
 
   private func url(of file: HubFile) throws(Failure) -> URLText {
-    try hub.url("/\(repository.kind.prefix)\(repository.id)/resolve/\(commit)/\(URLText.escaped(file.path, keeping: "/"))")
+    try hub.url(
+      "/\(repository.kind.prefix)\(repository.id)/resolve/\(commit)/\(URLText.escaped(file.path, keeping: "/"))"
+    )
   }
 
   private func link(_ file: HubFile) throws(Failure) {
@@ -86,7 +97,9 @@ package struct HubSnapshot {
     // Renamed into its place, so that nobody who reads meanwhile finds nothing there.
     let link = "\(path).randlora-\(getpid())"
     Files.remove(link)
-    guard unsafe symlink(target, link) == 0 else { throw Failure(.io, "cannot make the link \(link): \(errorText())") }
+    guard unsafe symlink(target, link) == 0 else {
+      throw Failure(.io, "cannot make the link \(link): \(errorText())")
+    }
     try Files.rename(link, to: path)
   }
 

@@ -11,7 +11,9 @@ package struct HuggingFaceHub {
   package init(_ access: HubAccess, _ client: HTTPClient) { (self.access, self.client) = (access, client) }
 
   /// A URL of the Hub; the path's parts must be escaped already.
-  func url(_ path: String) throws(Failure) -> URLText { try URLText(access.endpoint.text + path, from: access.endpoint.text) }
+  func url(_ path: String) throws(Failure) -> URLText {
+    try URLText(access.endpoint.text + path, from: access.endpoint.text)
+  }
 
   /// A URL below `api/models/ORG/NAME` (or `datasets`, `spaces`).
   func api(_ repository: HuggingFaceRepository, _ rest: String = "") throws(Failure) -> URLText {
@@ -21,7 +23,8 @@ package struct HuggingFaceHub {
   /// A URL that the Hub gave out; of one that names huggingface.co, the endpoint counts (`fix_hf_endpoint_in_url`).
   func given(_ text: String) throws(Failure) -> URLText {
     let isHome = text.hasPrefix(HubAccess.home + "/")
-    return try access.endpoint.following(isHome ? access.endpoint.text + text.dropFirst(HubAccess.home.utf8.count) : text)
+    return try access.endpoint.following(
+      isHome ? access.endpoint.text + text.dropFirst(HubAccess.home.utf8.count) : text)
   }
 
   /// The token, for the Hub's own origin alone.
@@ -34,22 +37,28 @@ package struct HuggingFaceHub {
   ///
   /// - Parameter isRepeatable: whether a lost answer is no reason not to ask again.
   func ask(
-    _ method: String = "GET", _ url: URLText, json: JSON? = nil, type: String = "application/json", isRepeatable: Bool = true
+    _ method: String = "GET", _ url: URLText, json: JSON? = nil, type: String = "application/json",
+    isRepeatable: Bool = true
   ) throws(Failure) -> HTTPResponse {
-    try ask(method, url, body: try json.map { json throws(Failure) in try json.canonical }, type: type, isRepeatable: isRepeatable)
+    try ask(
+      method, url, body: try json.map { json throws(Failure) in try json.canonical }, type: type,
+      isRepeatable: isRepeatable)
   }
 
   func ask(
     _ method: String, _ url: URLText, body: [UInt8]?, type: String, isRepeatable: Bool = true
   ) throws(Failure) -> HTTPResponse {
     guard !access.isOffline else {
-      throw Failure(.usage, "HF_HUB_OFFLINE is set, and \(url.publicText) would have to be asked", hint: "unset it")
+      throw Failure(
+        .usage, "HF_HUB_OFFLINE is set, and \(url.publicText) would have to be asked", hint: "unset it")
     }
     var place = url
     for _ in 0..<5 {
       var request = HTTPRequest(method: method, url: place, headers: authorization(for: place))
       if let body {
-        request.headers += [("Content-Type", type), ("Accept", type == Self.lfsType ? type : "application/json")]
+        request.headers += [
+          ("Content-Type", type), ("Accept", type == Self.lfsType ? type : "application/json"),
+        ]
         request.body = .bytes(body)
       }
       let response = try isRepeatable ? client.send(request) : sendOnce(request)
@@ -71,7 +80,8 @@ package struct HuggingFaceHub {
     } catch {
       try client.requireGoingOn()
       var failure = client.unreachable(request, error)
-      failure.hint = "it may have been done all the same: run the same command again, which sends nothing twice"
+      failure.hint =
+        "it may have been done all the same: run the same command again, which sends nothing twice"
       throw failure
     }
   }
@@ -81,7 +91,9 @@ package struct HuggingFaceHub {
   /// The answer's JSON.
   ///
   /// - Throws: what `refusal` makes of an answer that is none, `Failure.badData` when it is no JSON.
-  func json(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) throws(Failure) -> JSONCursor {
+  func json(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository)
+    throws(Failure) -> JSONCursor
+  {
     guard response.isSuccess else { throw refusal(response, of: url, about: repository) }
     return try JSONDocument(response.body, source: "the answer of \(url.publicText)").cursor
   }
@@ -89,7 +101,8 @@ package struct HuggingFaceHub {
   // MARK: - Refusals
 
   /// What a refusal means (`hf_raise_for_status`), with the server's own words where it has some.
-  func refusal(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) -> Failure {
+  func refusal(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) -> Failure
+  {
     let host = access.endpoint.text, name = repository.id
     let said = Self.words(of: response)
     let own = said.map { ": \($0)" } ?? ""
@@ -99,16 +112,25 @@ package struct HuggingFaceHub {
         .missingInput, "\(host) gives '\(name)' only to those who were granted access\(own)",
         hint: "ask for it at \(host)/\(repository.kind.prefix)\(name), and set HF_TOKEN to your token")
     case (_, "RevisionNotFound"):
-      return Failure(.missingInput, "'\(name)' on \(host) has no branch, tag or commit '\(repository.revision ?? "main")'")
+      return Failure(
+        .missingInput, "'\(name)' on \(host) has no branch, tag or commit '\(repository.revision ?? "main")'")
     case (_, "RepoNotFound"), (404, nil):
       return Failure(
         .missingInput, "\(host) has no \(repository.kind.rawValue) '\(name)', or the token may not see it",
-        hint: access.token == nil ? "check the name; for one that is private, set HF_TOKEN" : "check the name, and whose token HF_TOKEN is")
+        hint: access.token == nil
+          ? "check the name; for one that is private, set HF_TOKEN"
+          : "check the name, and whose token HF_TOKEN is")
     case (401, _), (403, _):
-      let hint = access.token == nil ? "set HF_TOKEN to a token from \(host)/settings/tokens" : "see that HF_TOKEN is valid and may do this"
-      return Failure(.missingInput, "\(host) refuses access to '\(name)' (\(response.status))\(own)", hint: hint)
+      let hint =
+        access.token == nil
+        ? "set HF_TOKEN to a token from \(host)/settings/tokens"
+        : "see that HF_TOKEN is valid and may do this"
+      return Failure(
+        .missingInput, "\(host) refuses access to '\(name)' (\(response.status))\(own)", hint: hint)
     default:
-      let request = (response.headers["x-request-id"] ?? response.headers["x-amzn-trace-id"]).map { " (request \($0))" } ?? ""
+      let request =
+        (response.headers["x-request-id"] ?? response.headers["x-amzn-trace-id"]).map { " (request \($0))" }
+        ?? ""
       return Failure(
         .io, "\(url.publicText) answered \(response.status)\(own)\(request)",
         hint: response.isTemporary ? "the Hub is busy or unwell: run the same command again later" : nil)

@@ -36,9 +36,14 @@ struct LFSUploads {
     var uploads: [Upload] = []
     for cursor in try answer.field("objects").elements() {
       let oid = try cursor.field("oid").string()
-      guard let file = files.first(where: { $0.sha256.hex == oid }) else { throw cursor.failure("this was not asked for") }
+      guard let file = files.first(where: { $0.sha256.hex == oid }) else {
+        throw cursor.failure("this was not asked for")
+      }
       if let error = try cursor.optional("error") {
-        throw Failure(.io, "the Hub does not take '\(file.name)': \(try error.optional("message")?.string() ?? "it does not say why")")
+        throw Failure(
+          .io,
+          "the Hub does not take '\(file.name)': \(try error.optional("message")?.string() ?? "it does not say why")"
+        )
       }
       guard let actions = try cursor.optional("actions"), let place = try actions.optional("upload"),
         !uploads.contains(where: { $0.file.sha256 == file.sha256 })
@@ -63,9 +68,12 @@ struct LFSUploads {
   }
 
   /// A header that a server wants to be sent: a token and printable characters (RFC 9110), not another request.
-  private static func header(_ name: String, _ cursor: JSONCursor) throws(Failure) -> (name: String, value: String) {
+  private static func header(_ name: String, _ cursor: JSONCursor) throws(Failure) -> (
+    name: String, value: String
+  ) {
     let value = try cursor.string()
-    guard !name.isEmpty, name.utf8.allSatisfy({ isLetterOrDigit($0) || "-_".utf8.contains($0) }), !value.isEmpty,
+    guard !name.isEmpty, name.utf8.allSatisfy({ isLetterOrDigit($0) || "-_".utf8.contains($0) }),
+      !value.isEmpty,
       value.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
     else { throw cursor.failure("this is no header of HTTP") }
     return (name, value)
@@ -86,7 +94,8 @@ struct LFSUploads {
   }
 
   private func sendParts(
-    _ upload: Upload, of size: Int, _ headers: JSONCursor?, completing url: URLText, _ sent: @escaping (Int) -> Void
+    _ upload: Upload, of size: Int, _ headers: JSONCursor?, completing url: URLText,
+    _ sent: @escaping (Int) -> Void
   ) throws(Failure) {
     var places: [Int: URLText] = [:]
     for (key, cursor) in try headers?.members() ?? [] {
@@ -94,7 +103,8 @@ struct LFSUploads {
     }
     let total = upload.file.bytes
     guard places.count == (total + size - 1) / size else {
-      throw upload.place.failure("\(places.count) parts of \(size) bytes do not make the \(total) of '\(upload.file.name)'")
+      throw upload.place.failure(
+        "\(places.count) parts of \(size) bytes do not make the \(total) of '\(upload.file.name)'")
     }
     var parts: [JSON] = []
     for number in 1...places.count {
@@ -117,7 +127,8 @@ struct LFSUploads {
     let response = try hub.ask("POST", url, json: json, type: HuggingFaceHub.lfsType)
     guard response.isSuccess else {
       throw Failure(
-        .io, "the Hub has not got '\(file.name)' whole: \(url.publicText) answered \(response.status)", hint: "run the same command again")
+        .io, "the Hub has not got '\(file.name)' whole: \(url.publicText) answered \(response.status)",
+        hint: "run the same command again")
     }
   }
 
@@ -125,7 +136,9 @@ struct LFSUploads {
   private static func partSize(_ cursor: JSONCursor) throws(Failure) -> Int {
     let text = cursor.value.stringValue
     let size = if let number = text.flatMap({ Int($0) }) { number } else { try cursor.integer() }
-    guard (1...HubFile.largestSize).contains(size) else { throw cursor.failure("\(size) is no size of a part") }
+    guard (1...HubFile.largestSize).contains(size) else {
+      throw cursor.failure("\(size) is no size of a part")
+    }
     return size
   }
 }

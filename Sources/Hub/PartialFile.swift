@@ -42,7 +42,9 @@ final class PartialFile {
   }
 
   private func startOver() throws(Failure) {
-    guard ftruncate(file.descriptor, 0) == 0 else { throw Failure(.io, "cannot shorten \(file.path): \(errorText())") }
+    guard ftruncate(file.descriptor, 0) == 0 else {
+      throw Failure(.io, "cannot shorten \(file.path): \(errorText())")
+    }
     hash = expected.name.hash(size: expected.size)
     received(-size)
     size = 0
@@ -69,7 +71,8 @@ final class PartialFile {
   /// Looks at an answer before its first bytes count: a page that asks for a password must not become part of a model.
   private func begin(_ response: HTTPResponse) throws(Failure) {
     isAwaiting = false
-    let goesOn = response.status == 206 && response.headers["content-range"]?.hasPrefix("bytes \(size)-") == true
+    let goesOn =
+      response.status == 206 && response.headers["content-range"]?.hasPrefix("bytes \(size)-") == true
     if size > 0, !goesOn { try startOver() }
     if let length = response.headers["content-length"].flatMap({ Int($0) }), length != expected.size - size {
       throw otherSize(length)
@@ -78,7 +81,8 @@ final class PartialFile {
 
   private func otherSize(_ length: Int?) -> Failure {
     Failure(
-      .badData, "'\(expected.path)' came with \(length.map { "\($0)" } ?? "more") bytes, \(expected.size - size) were to come",
+      .badData,
+      "'\(expected.path)' came with \(length.map { "\($0)" } ?? "more") bytes, \(expected.size - size) were to come",
       hint: "look to what lies between here and the Hub, then run the same command again")
   }
 

@@ -12,7 +12,9 @@ package struct URLText: Sendable, Equatable {
   /// - Throws: `Failure.badData` when it is no such URL.
   package init(_ text: String, from source: String) throws(Failure) {
     func refuse(_ reason: String) -> Failure { Failure(.badData, "\(source) is no URL to use: \(reason)") }
-    guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw refuse("it has characters that no URL has") }
+    guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw refuse("it has characters that no URL has")
+    }
     let schemes = ["https://", "http://"]
     guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }) else {
       throw refuse("it does not begin with https://")
@@ -21,7 +23,8 @@ package struct URLText: Sendable, Equatable {
     guard !authority.isEmpty, !authority.contains("@"), !authority.contains("\\") else {
       throw refuse("it does not name a host alone")
     }
-    let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
+    let host =
+      authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
     guard scheme == "https://" || ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) else {
       throw refuse("it is not encrypted: use https://")
     }

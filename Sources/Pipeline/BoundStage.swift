@@ -80,7 +80,7 @@ struct StageBinder {
     return BoundStage(
       declaration: declaration, interface: interface, executable: executable, parameters: parameters,
       evaluation: evaluation,
-      environment: parameters.nameHub ? environment.merging(StageEnvironment.hub) { own, _ in own } : environment)
+      environment: parameters.reachesHub ? environment.merging(StageEnvironment.hub) { own, _ in own } : environment)
   }
 
   private func program(

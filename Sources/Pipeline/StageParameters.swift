@@ -101,15 +101,15 @@ struct StageParameters: Sendable {
   }
 
   /// Whether something is fetched from the Hugging Face Hub or pushed to it.
-  var nameHub: Bool {
+  var reachesHub: Bool {
     given.contains { entry in
       guard let text = entry.value.stringValue else { return false }
       return entry.parameter.kind == .model || text.hasPrefix("hf://")
     }
   }
 
-  /// What affects the result, save paths, but with the names of models on the Hub: defaults are filled in, and what has no value is left out, so that
-  /// neither writing a default down nor a new parameter without one changes a key.
+  /// What affects the result, save paths, but with the names of models on the Hub: defaults are filled in, and what has
+  /// no value is left out, so that neither writing a default down nor a new parameter without one changes a key.
   var influential: JSONObject {
     var object = JSONObject()
     for parameter in interface.parameters where parameter.influence != .never {
@@ -192,8 +192,9 @@ extension StageDeclaration.Argument {
   /// here, not even its first directory.
   private func isOnHub(_ name: String, from directory: String) throws(Failure) -> Bool {
     let parts = name.prefix { $0 != "@" }.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let owner = parts.first, !owner.isEmpty, !owner.hasPrefix("."), !owner.hasPrefix("~"),
-      parts.allSatisfy({ $0.utf8.allSatisfy { $0.isNameByte || $0 == UInt8(ascii: ".") } }), !parts[1].isEmpty, case .missing = try FileStatus(Files.path(String(owner), in: directory), followingLinks: true)
+    guard parts.count == 2, let owner = parts.first, !owner.isEmpty, !owner.hasPrefix("."),
+      parts.allSatisfy({ $0.utf8.allSatisfy { $0.isNameByte || $0 == UInt8(ascii: ".") } }), !parts[1].isEmpty,
+      case .missing = try FileStatus(Files.path(String(owner), in: directory), followingLinks: true)
     else { return false }
     return true
   }

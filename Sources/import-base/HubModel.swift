@@ -23,7 +23,8 @@ struct HubModel {
     }
     try snapshot.fetch(ModelDirectory.filesBesideWeights + (hasSingleFile ? [] : [WeightFiles.index]))
     var progress: ProgressBar?
-    try snapshot.fetch(try hasSingleFile ? [WeightFiles.singleFile] : WeightFiles.names(in: directory)) { total in
+    try snapshot.fetch(try hasSingleFile ? [WeightFiles.singleFile] : WeightFiles.names(in: directory)) {
+      total in
       guard total > 0 else { return { _ in } }
       let bar = console.progress("downloading", total: total, unit: "byte")
       progress = bar

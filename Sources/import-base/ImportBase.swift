@@ -18,13 +18,13 @@ import Tensor
     ],
     abstract: "Check a Hugging Face model and make a base artifact of it.",
     discussion: """
-      A model is a directory or a name on the Hugging Face Hub, which is fetched into the cache that the Hub's tools share \
-      (HF_HOME, HF_TOKEN and HF_ENDPOINT count as they do there). The directory must hold config.json and the weights as safetensors, in one file or in shards with an index, \
-      in float32, float16 or bfloat16; tokenizer files and generation_config.json are taken along if they are there. \
-      Every tensor must be there with its shape and hold finite numbers. The artifact refers to the files by their \
-      digests and copies nothing: keep the directory where it is. With --quantize the artifact holds a model of its \
-      own, with the bytes that bitsandbytes makes, in the files that transformers saves; models that are in that \
-      form already are taken as they are.
+      A model is a directory or a name on the Hugging Face Hub, which is fetched into the cache that the Hub's tools \
+      share (HF_HOME, HF_TOKEN and HF_ENDPOINT count as they do there). The directory must hold config.json and the \
+      weights as safetensors, in one file or in shards with an index, in float32, float16 or bfloat16; tokenizer \
+      files and generation_config.json are taken along if they are there. Every tensor must be there with its shape \
+      and hold finite numbers. The artifact refers to the files by their digests and copies nothing: keep the \
+      directory where it is. With --quantize the artifact holds a model of its own, with the bytes that bitsandbytes \
+      makes, in the files that transformers saves; models that are in that form already are taken as they are.
       """)
 
   @OptionGroup var options: StageOptions
@@ -32,7 +32,8 @@ import Tensor
   @OptionGroup var computing: ComputeOptions
 
   @Option(
-    help: "The directory of the model, or ORG/NAME or ORG/NAME@REVISION on the Hugging Face Hub.", completion: .directory)
+    help: "The directory of the model, or ORG/NAME or ORG/NAME@REVISION on the Hugging Face Hub.",
+    completion: .directory)
   var baseModel: String
 
   @Option(
@@ -78,7 +79,8 @@ import Tensor
     }
     guard source == nil else {
       throw Failure(
-        .usage, "the directory '\(baseModel)' does not exist, and a model of the Hub has no --base-model-id beside its own",
+        .usage,
+        "the directory '\(baseModel)' does not exist, and a model of the Hub has no --base-model-id beside its own",
         hint: "leave out --base-model-id to fetch it from the Hub")
     }
     do throws(Failure) {
@@ -86,7 +88,8 @@ import Tensor
       return (try ModelDirectory(model.directory), model.source)
     } catch {
       guard error.kind == .missingInput || error.kind == .io else { throw error }
-      throw Failure(error.kind, "there is no directory '\(baseModel)', and \(error.message)", hint: error.hint)
+      throw Failure(
+        error.kind, "there is no directory '\(baseModel)', and \(error.message)", hint: error.hint)
     }
   }
 
@@ -104,7 +107,9 @@ import Tensor
     let section = base.section.value
     let (type, dtype) = (section["model_type"]?.stringValue ?? "", section["weight_dtype"]?.stringValue ?? "")
     let parameters = NumberText.count(section["parameters"]?.integerValue ?? 0)
-    let quantization = section["quantization"]?["quant_type"]?.stringValue.map { ", linear layers quantized to \($0)" }
+    let quantization = section["quantization"]?["quant_type"]?.stringValue.map {
+      ", linear layers quantized to \($0)"
+    }
     return "\(type) model with \(parameters) parameters in \(dtype)\(quantization ?? "")"
   }
 }

@@ -14,15 +14,16 @@ import StageSupport
     ],
     output: .receipt,
     parameters: [
-      .result("to"), .result("save-projection"), .result("create-pr"), .never("private"), .never("commit-message"),
+      .result("to"), .result("save-projection"), .result("create-pr"), .never("private"),
+      .never("commit-message"),
       .never("replace"),
     ], actsElsewhere: true,
     abstract: "Publish an artifact and write a receipt.",
     discussion: """
-      A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A base is published with its \
-      files. What lies in a directory or archive already must be equal, unless --replace is given; on the Hugging Face Hub \
-      every push is a commit, made only where something changes, and files of an older artifact go with it. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at \
-      HF_ENDPOINT.
+      A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A \
+      base is published with its files. What lies in a directory or archive already must be equal, unless --replace \
+      is given; on the Hugging Face Hub every push is a commit, made only where something changes, and files of an \
+      older artifact go with it. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT.
       """)
 
   @OptionGroup var options: StageOptions
@@ -35,9 +36,9 @@ import StageSupport
 
   @Option(
     help: """
-      Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, or hf://[datasets/|spaces/]ORG/NAME[@REVISION] for \
-      a repository of the Hugging Face Hub, which is made if need be. oci://HOST[:PORT]/REPOSITORY:TAG and s3://BUCKET/PREFIX \
-      are reserved for a later version.
+      Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, or \
+      hf://[datasets/|spaces/]ORG/NAME[@BRANCH] for a repository of the Hugging Face Hub, which is made if need be. \
+      oci://HOST[:PORT]/REPOSITORY:TAG and s3://BUCKET/PREFIX are reserved for a later version.
       """)
   var to: String
 
@@ -52,7 +53,9 @@ import StageSupport
   @Flag(help: "Let an older artifact of the same kind, or an archive, at the destination give way.")
   var replace = false
 
-  @Flag(name: [.long, .customLong("hub-private-repo")], help: "Make a repository of the Hub that is new for its owner alone.")
+  @Flag(
+    name: [.long, .customLong("hub-private-repo")],
+    help: "Make a repository of the Hub that is new for its owner alone.")
   var `private` = false
 
   @Option(help: "What the commit on the Hub is called. Without it, what is pushed.")
@@ -64,8 +67,11 @@ import StageSupport
   /// The destination is checked before anything is read.
   func resolve() throws {
     if case .huggingFace = try destination() { return }
-    let given = `private` ? "--private" : createPR ? "--create-pr" : commitMessage.map { _ in "--commit-message" }
-    if let given { throw Failure(.usage, "\(given) is for the Hugging Face Hub, not for \(to)", hint: "leave it out") }
+    let given =
+      `private` ? "--private" : createPR ? "--create-pr" : commitMessage.map { _ in "--commit-message" }
+    if let given {
+      throw Failure(.usage, "\(given) is for the Hugging Face Hub, not for \(to)", hint: "leave it out")
+    }
   }
 
   func execute(_ stage: Stage) throws {
@@ -73,15 +79,23 @@ import StageSupport
     let (artifact, files, commit) = try publish(to: destination, stage)
     stage.console.table(Self.summary(of: files))
     stage.console.note(Self.news(artifact, to, files.count, commit))
-    let metrics = commit.map { ["commit": $0.commit.map { .string($0) } ?? .null, "url": $0.url.map { .string($0) } ?? .null] as JSON }
+    let metrics = commit.map {
+      ["commit": $0.commit.map { .string($0) } ?? .null, "url": $0.url.map { .string($0) } ?? .null] as JSON
+    }
     try stage.publish(
-      try stage.writer(), section: section(of: artifact, destination, files), metrics: metrics.map { [$0] } ?? [])
+      try stage.writer(), section: section(of: artifact, destination, files),
+      metrics: metrics.map { [$0] } ?? [])
   }
 
-  private static func news(_ artifact: Artifact, _ place: String, _ count: Int, _ commit: HubPush.Outcome?) -> String {
+  private static func news(_ artifact: Artifact, _ place: String, _ count: Int, _ commit: HubPush.Outcome?)
+    -> String
+  {
     guard let commit else { return "published \(artifact.kind.words) to \(place)" }
-    if commit.url == nil, commit.unchanged == count { return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push" }
-    return "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(commit.url ?? place)"
+    if commit.url == nil, commit.unchanged == count {
+      return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push"
+    }
+    return
+      "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(commit.url ?? place)"
   }
 
   /// Publishes the artifact, or what PEFT loads of it.
@@ -115,11 +129,13 @@ import StageSupport
   }
 
   private func push(
-    _ publication: Publication, of kind: ArtifactKind, to repository: HuggingFaceRepository, _ console: Console
+    _ publication: Publication, of kind: ArtifactKind, to repository: HuggingFaceRepository,
+    _ console: Console
   ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
     let hub = HuggingFaceHub(try HubAccess(Console.environment), try HTTPClient { Interruption.isRequested })
     let options = HubPush.Options(
-      message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil, createsPullRequest: createPR,
+      message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil,
+      createsPullRequest: createPR,
       replacesOtherKinds: replace)
     var progress: ProgressBar?
     let outcome = try publication.push(to: repository, of: hub, options) { total in
@@ -129,7 +145,9 @@ import StageSupport
       return { bar.advance(by: $0) }
     }
     progress?.finish()
-    if `private`, outcome.outcome.wasThere { console.warn("'\(repository.id)' was there before, and stays as public or private as it is") }
+    if `private`, outcome.outcome.wasThere {
+      console.warn("'\(repository.id)' was there before, and stays as public or private as it is")
+    }
     return outcome
   }
 

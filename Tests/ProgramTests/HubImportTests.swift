@@ -10,7 +10,9 @@ private func sandboxWithModel() throws -> Sandbox {
   return sandbox
 }
 
-private func importing(_ name: String = "org/tiny") -> [String] { ["--base-model", name, "--json", "-o", "base"] }
+private func importing(_ name: String = "org/tiny") -> [String] {
+  ["--base-model", name, "--json", "-o", "base"]
+}
 
 @Test func `a model of the Hub is fetched once, checked, and pinned to its commit`() throws {
   let sandbox = try sandboxWithModel()
@@ -23,22 +25,28 @@ private func importing(_ name: String = "org/tiny") -> [String] { ["--base-model
   #expect(try String(decoding: sandbox.read("\(cache)/refs/main"), as: UTF8.self) == commit)
   for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
     #expect(try sandbox.read("\(cache)/snapshots/\(commit)/\(file)") == sandbox.read("model/\(file)"))
-    let link = try FileManager.default.destinationOfSymbolicLink(atPath: sandbox.path("\(cache)/snapshots/\(commit)/\(file)"))
+    let link = try FileManager.default.destinationOfSymbolicLink(
+      atPath: sandbox.path("\(cache)/snapshots/\(commit)/\(file)"))
     #expect(link.hasPrefix("../../blobs/"))
   }
   let requests = try hub.requests()
-  #expect(requests.contains { $0.hasPrefix("store GET") && $0.contains(" - ") }, "the token stays with the Hub")
+  #expect(
+    requests.contains { $0.hasPrefix("store GET") && $0.contains(" - ") }, "the token stays with the Hub")
   try hub.forgetRequests()
-  let again = try hub.succeed("import-base", ["--base-model", "org/tiny@\(commit)", "--json", "-o", "again"]).json()
+  let again = try hub.succeed("import-base", ["--base-model", "org/tiny@\(commit)", "--json", "-o", "again"])
+    .json()
   #expect(again["digest"] == base["digest"])
   #expect(try !hub.requests().contains { $0.contains("/resolve/") || $0.hasPrefix("store") })
   // What other tools have cached counts when it is right, and only then.
   try sandbox.edit("\(cache)/snapshots/\(commit)/config.json") { $0[0] ^= 1 }
-  let weights = try FileManager.default.destinationOfSymbolicLink(atPath: sandbox.path("\(cache)/snapshots/\(commit)/model.safetensors"))
+  let weights = try FileManager.default.destinationOfSymbolicLink(
+    atPath: sandbox.path("\(cache)/snapshots/\(commit)/model.safetensors"))
   try sandbox.edit("\(cache)/blobs/\((weights as NSString).lastPathComponent)") { $0[100] ^= 1 }
   let mended = try hub.succeed("import-base", ["--base-model", "org/tiny", "--json", "-o", "mended"]).json()
   #expect(mended["digest"] == base["digest"])
-  let offline = try hub.run("import-base", ["--base-model", "org/tiny", "--json", "-o", "offline"], environment: ["HF_HUB_OFFLINE": "1"])
+  let offline = try hub.run(
+    "import-base", ["--base-model", "org/tiny", "--json", "-o", "offline"],
+    environment: ["HF_HUB_OFFLINE": "1"])
   #expect(try offline.json()["digest"] == base["digest"])
 }
 
@@ -47,7 +55,9 @@ func `a download that is cut off goes on where it was`(faults: [String]) throws 
   let sandbox = try sandboxWithModel()
   let hub = try HubServer(sandbox, seeds: ["org/tiny": "model"], faults: faults)
   try hub.succeed("import-base", importing())
-  let ranges = try hub.requests().filter { $0.hasPrefix("store GET") }.map { $0.split(separator: " ").last.map(String.init) }
+  let ranges = try hub.requests().filter { $0.hasPrefix("store GET") }.map {
+    $0.split(separator: " ").last.map(String.init)
+  }
   #expect(ranges.count == 2 && ranges[0] == "-" && ranges[1]?.hasPrefix("bytes=") == true, "\(ranges)")
 }
 
@@ -65,7 +75,10 @@ func `a download that is cut off goes on where it was`(faults: [String]) throws 
 }
 
 @Test(arguments: [
-  ("damaged", 65, "'model.safetensors' of 'org/tiny' came damaged: its hash is not the one that the Hub lists"),
+  (
+    "damaged", 65,
+    "'model.safetensors' of 'org/tiny' came damaged: its hash is not the one that the Hub lists"
+  ),
   ("longer", 65, "'model.safetensors' came with "),
   ("outside", 65, "this is no path inside of a repository"),
   ("gated", 66, "gives 'org/tiny' only to those who were granted access"),
@@ -86,13 +99,19 @@ func `what a Hub must not get through with`(fault: String, code: Int32, message:
   let hub = try HubServer(sandbox, seeds: ["org/tiny": "model", "org/old": "pickled"])
   try hub.fail(
     "import-base", importing("org/none"), code: 66,
-    saying: "there is no directory 'org/none', and \(hub.endpoint) has no model 'org/none', or the token may not see it")
+    saying:
+      "there is no directory 'org/none', and \(hub.endpoint) has no model 'org/none', or the token may not see it"
+  )
   try hub.fail("import-base", importing("org/tiny@v9"), code: 66, saying: "has no branch, tag or commit 'v9'")
-  try hub.fail("import-base", importing("org/old"), code: 66, saying: "'org/old' has no weights in the safetensors format")
   try hub.fail(
-    "import-base", importing() + ["--base-model-id", "org/other"], code: 64, saying: "has no --base-model-id beside its own")
+    "import-base", importing("org/old"), code: 66,
+    saying: "'org/old' has no weights in the safetensors format")
   try hub.fail(
-    "import-base", importing(), code: 66, saying: "has not been fetched to", environment: ["HF_HUB_OFFLINE": "1"])
+    "import-base", importing() + ["--base-model-id", "org/other"], code: 64,
+    saying: "has no --base-model-id beside its own")
+  try hub.fail(
+    "import-base", importing(), code: 66, saying: "has not been fetched to",
+    environment: ["HF_HUB_OFFLINE": "1"])
 }
 
 @Test func `a pipeline takes a model of the Hub, and asks for it once`() throws {
@@ -110,7 +129,8 @@ func `what a Hub must not get through with`(fault: String, code: Int32, message:
   try hub.forgetRequests()
   #expect(try hub.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("up to date"))
   #expect(try hub.requests().isEmpty)
-  let elsewhere = try hub.run("randlora", ["status", "pipeline.yaml"], environment: ["HF_ENDPOINT": "https://hub.example.org"])
+  let elsewhere = try hub.run(
+    "randlora", ["status", "pipeline.yaml"], environment: ["HF_ENDPOINT": "https://hub.example.org"])
   #expect(elsewhere.output.contains("HF_ENDPOINT"), "\(elsewhere.output)")
   // A directory of that name, once there is one, is what the words mean.
   try FileManager.default.createDirectory(atPath: sandbox.path("org"), withIntermediateDirectories: true)
@@ -130,9 +150,13 @@ func `what a Hub must not get through with`(fault: String, code: Int32, message:
     let imported = try hub.run("import-base", ["--base-model", "org/tiny", "-o", "base-\(round)"])
     codes["import", default: []].insert(imported.code)
     if imported.code == 0 {
-      #expect(try sandbox.json("base-\(round)/artifact.json")["files"] == sandbox.json("local/artifact.json")["files"])
+      #expect(
+        try sandbox.json("base-\(round)/artifact.json")["files"]
+          == sandbox.json("local/artifact.json")["files"])
     }
-    let pushed = try hub.run("push-artifact", ["--artifact", "adapter", "--base", "local", "--to", "hf://me/r\(round)", "-o", "p-\(round)"])
+    let pushed = try hub.run(
+      "push-artifact",
+      ["--artifact", "adapter", "--base", "local", "--to", "hf://me/r\(round)", "-o", "p-\(round)"])
     codes["push", default: []].insert(pushed.code)
     #expect([imported, pushed].allSatisfy { $0.code == 0 || $0.errors.contains("error: ") })
   }

@@ -18,12 +18,17 @@ final class HubServer {
     let directory = sandbox.path("hub")
     try? FileManager.default.removeItem(atPath: directory)
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../Fixtures/hub/server.py")
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+      "../Fixtures/hub/server.py")
     process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
     process.arguments =
-      [script.path, directory] + seeds.flatMap { ["--seed", "\($0)=\(sandbox.path($1))"] } + faults.flatMap { ["--fault", $0] }
+      [script.path, directory] + seeds.flatMap { ["--seed", "\($0)=\(sandbox.path($1))"] }
+      + faults.flatMap { ["--fault", $0] }
     try process.run()
-    for _ in 0..<1200 where process.isRunning && !FileManager.default.fileExists(atPath: directory + "/endpoint") { usleep(50_000) }
+    for _ in 0..<1200
+    where process.isRunning && !FileManager.default.fileExists(atPath: directory + "/endpoint") {
+      usleep(50_000)
+    }
     endpoint = String(decoding: try sandbox.read("hub/endpoint"), as: UTF8.self)
   }
 
@@ -45,9 +50,11 @@ final class HubServer {
 
   /// Runs a program that may use this Hub.
   func run(
-    _ program: String, _ arguments: [String], environment: [String: String] = [:], sourceLocation: SourceLocation = #_sourceLocation
+    _ program: String, _ arguments: [String], environment: [String: String] = [:],
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> Outcome {
-    let outcome = try sandbox.run(program, arguments, environment: self.environment.merging(environment) { $1 })
+    let outcome = try sandbox.run(
+      program, arguments, environment: self.environment.merging(environment) { $1 })
     for secret in [Self.token, "kept-secret"] {
       #expect(!(outcome.errors + outcome.output).contains(secret), sourceLocation: sourceLocation)
     }
@@ -56,7 +63,9 @@ final class HubServer {
 
   /// Runs a program that must succeed.
   @discardableResult
-  func succeed(_ program: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+  func succeed(_ program: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation)
+    throws -> Outcome
+  {
     let outcome = try run(program, arguments, sourceLocation: sourceLocation)
     #expect(outcome.code == 0, "\(program): \(outcome.errors)", sourceLocation: sourceLocation)
     return outcome
@@ -64,11 +73,14 @@ final class HubServer {
 
   /// Runs a program that must fail.
   func fail(
-    _ program: String, _ arguments: [String], code: Int32, saying message: String, environment: [String: String] = [:],
+    _ program: String, _ arguments: [String], code: Int32, saying message: String,
+    environment: [String: String] = [:],
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let outcome = try run(program, arguments, environment: environment, sourceLocation: sourceLocation)
     #expect(outcome.code == code, "\(outcome.errors)", sourceLocation: sourceLocation)
-    #expect(outcome.errors.contains(message), "expected '\(message)', found '\(outcome.errors)'", sourceLocation: sourceLocation)
+    #expect(
+      outcome.errors.contains(message), "expected '\(message)', found '\(outcome.errors)'",
+      sourceLocation: sourceLocation)
   }
 }
