@@ -22,8 +22,8 @@ import StageSupport
     discussion: """
       A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A \
       base is published with its files. What lies in a directory or archive already must be equal, unless --replace \
-      is given; on the Hugging Face Hub every push is a commit, made only where something changes, and files of an \
-      older artifact go with it. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT.
+      is given; on the Hugging Face Hub every push is a commit, made only where something changes, which also removes \
+      what an older artifact had besides. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT.
       """)
 
   @OptionGroup var options: StageOptions
@@ -50,7 +50,11 @@ import StageSupport
       """)
   var saveProjection = true
 
-  @Flag(help: "Let an older artifact of the same kind, or an archive, at the destination give way.")
+  @Flag(
+    help: """
+      Let an older artifact of the same kind, or an archive, at the destination give way; on the Hub, an artifact of \
+      another kind.
+      """)
   var replace = false
 
   @Flag(
