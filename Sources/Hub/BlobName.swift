@@ -20,7 +20,13 @@ struct BlobName: Sendable, Equatable {
     hex = hash.finish()
   }
 
-  var isGitBlob: Bool { hex.utf8.count == 40 }
+  private var isGitBlob: Bool { hex.utf8.count == 40 }
+
+  /// Whether this is what a file is called.
+  /// - Parameter sha256: of the file, asked for only where it counts.
+  func names(_ path: String, sha256: () throws(Failure) -> Digest) throws(Failure) -> Bool {
+    isGitBlob ? try BlobName(of: Files.contents(of: path), asGitBlob: true) == self : try sha256().hex == hex
+  }
 
   /// A hash that comes to this name when it is fed the right content.
   /// - Parameter size: of the content.

@@ -1,10 +1,10 @@
 import Artifacts
 import CCurl
-package import Failures
+import Failures
 import Glibc
 
 /// A client of HTTP: libcurl, with certificates checked, proxies as the environment has them, and no redirects of its own.
-@safe package final class HTTPClient {
+@safe final class HTTPClient {
   /// What went wrong on the way, before or after an answer began.
   struct Problem: Error {
     let message: String
@@ -22,24 +22,19 @@ import Glibc
   /// More than any answer has that is not a file.
   private static let answerLimit = 64 << 20
 
-  /// - Parameter isStopped: whether to give up: asked a few times a second.
+  /// - Parameters:
+  ///   - certificates: a file of those to trust; nil for those that the machine trusts.
+  ///   - isStopped: whether to give up: asked a few times a second.
   /// - Throws: `Failure.internal` when libcurl cannot start.
-  package init(isStopped: @escaping () -> Bool) throws(Failure) {
+  init(certificates: String?, isStopped: @escaping () -> Bool) throws(Failure) {
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let handle = unsafe curl_easy_init() else {
       throw Failure(.internal, "libcurl cannot start")
     }
     unsafe self.handle = unsafe handle
-    self.isStopped = isStopped
-    // libcurl reads neither by itself.
-    certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].lazy.compactMap(Self.environment).first
+    (self.certificates, self.isStopped) = (certificates, isStopped)
   }
 
   deinit { unsafe curl_easy_cleanup(handle) }
-
-  static func environment(_ name: String) -> String? {
-    let value = unsafe getenv(name).map { unsafe String(cString: $0) }
-    return value?.isEmpty == false ? value : nil
-  }
 
   /// Sends a request, again where a later try may succeed.
   ///
@@ -109,7 +104,7 @@ import Glibc
   /// - Parameter receive: takes the body of a successful answer piece by piece, after its headers; false: no more.
   func once(
     _ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in },
-    receive: ((HTTPResponse, ArraySlice<UInt8>) -> Bool)? = nil
+    receive: ((HTTPResponse, [UInt8]) -> Bool)? = nil
   ) throws(Problem) -> HTTPResponse {
     unsafe curl_easy_reset(handle)
     let transfer = Transfer(sent: sent, receive: receive, limit: Self.answerLimit, isStopped: isStopped)

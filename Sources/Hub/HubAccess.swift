@@ -1,21 +1,23 @@
 import Artifacts
-package import Failures
+import Failures
 
 /// Which Hub is asked, as whom, and where its files are kept: what the environment says, as `huggingface_hub` reads it.
-package struct HubAccess: Sendable {
+struct HubAccess: Sendable {
   /// `$HF_ENDPOINT`, else https://huggingface.co.
-  package let endpoint: URLText
+  let endpoint: URLText
   /// The directory of downloads that all tools for the Hub share.
   let cache: String
   /// `$HF_HUB_OFFLINE`: what has been downloaded counts, and nothing is asked.
   let isOffline: Bool
   /// Goes to the endpoint's origin and nowhere else, and into no message.
   let token: String?
+  /// Whom to trust, when not those whom the machine trusts; libcurl looks at neither variable by itself.
+  let certificates: String?
 
-  package static let home = "https://huggingface.co"
+  static let home = "https://huggingface.co"
 
   /// - Throws: `Failure.usage` when a variable makes no sense, `Failure.io` when the file of the token cannot be read.
-  package init(_ variable: (String) -> String?) throws(Failure) {
+  init(_ variable: (String) -> String?) throws(Failure) {
     let home = variable("HOME") ?? "."
     func value(_ name: String) -> String? {
       guard let text = variable(name), !text.isEmpty else { return nil }
@@ -29,6 +31,7 @@ package struct HubAccess: Sendable {
     }
     let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
     cache = try Files.absolute(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? ours + "/hub")
+    certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].compactMap(variable).first { !$0.isEmpty }
     isOffline = Self.isOn(value("HF_HUB_OFFLINE"))
     if Self.isOn(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
       token = nil

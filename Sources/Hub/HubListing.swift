@@ -14,17 +14,15 @@ struct HubFile: Sendable {
   /// Whether a file of the cache is this one: other tools look at its size alone.
   func isRight(at place: String) -> Bool {
     guard (try? Files.size(of: place)) == size else { return false }
-    if name.isGitBlob {
-      return (try? Files.contents(of: place)).map { BlobName(of: $0, asGitBlob: true) } == name
-    }
-    return (try? DigestMemo.standard.digest(ofFile: place))?.hex == name.hex
+    let isNamed = try? name.names(place) { () throws(Failure) in try DigestMemo.standard.digest(ofFile: place) }
+    return isNamed == true
   }
 }
 
 extension HuggingFaceHub {
   /// The commit that the repository's revision means now.
   func commit(of repository: HuggingFaceRepository) throws(Failure) -> String {
-    let url = try api(repository, "/revision/\(URLText.escaped(repository.revision ?? "main"))")
+    let url = try api(repository, "/revision/\(URLText.escaped(repository.revisionName))")
     let commit = try json(try ask("GET", url), of: url, about: repository).field("sha")
     guard BlobName(try commit.string()) != nil else { throw commit.failure("this is no commit's name") }
     return try commit.string()

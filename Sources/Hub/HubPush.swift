@@ -73,10 +73,8 @@ package struct HubPush {
     }
   }
 
-  private var revision: String { repository.revision ?? "main" }
-
   /// The revision as a part of a path.
-  private var revisionPart: String { URLText.escaped(revision) }
+  private var revisionPart: String { URLText.escaped(repository.revisionName) }
 
   private var query: String { options.createsPullRequest ? "?create_pr=1" : "" }
 
@@ -160,7 +158,7 @@ package struct HubPush {
       let some = Array(files[start..<min(start + 256, files.count)])
       for (file, isLarge) in zip(some, try areLarge(some)) {
         let isSame = try there[ByteString(file.name)].map { name throws(Failure) in
-          name.hex == (name.hex.utf8.count == 64 ? file.sha256.hex : try gitName(file))
+          try name.names(file.path) { file.sha256 }
         }
         if isSame != true { changes.append(Change(file: file, isLarge: isLarge)) }
       }
@@ -168,14 +166,10 @@ package struct HubPush {
     return changes
   }
 
-  private func gitName(_ file: File) throws(Failure) -> String {
-    BlobName(of: try Files.contents(of: file.path), asGitBlob: true).hex
-  }
-
   /// What the repository holds at the revision that the push goes to; nothing when that has still to be made.
   private func listing() throws(Failure) -> [ByteString: BlobName] {
     do throws(Failure) {
-      return try hub.listing(of: repository, at: revision).reduce(into: [:]) {
+      return try hub.listing(of: repository, at: repository.revisionName).reduce(into: [:]) {
         $0[ByteString($1.path)] = $1.name
       }
     } catch {
@@ -190,8 +184,7 @@ package struct HubPush {
   /// - Throws: `Failure.outputExists` when that was one of another kind, which is not to give way.
   private func superseded(_ there: [ByteString: BlobName]) throws(Failure) -> [String] {
     guard there[ByteString(Manifest.fileName)] != nil else { return [] }
-    let url = try hub.url(
-      "/\(repository.kind.prefix)\(repository.id)/resolve/\(revisionPart)/\(Manifest.fileName)")
+    let url = try hub.resolve(repository, at: repository.revisionName, Manifest.fileName)
     let response = try hub.ask("GET", url)
     guard response.isSuccess, let document = try? JSONDocument(response.body, source: url.publicText),
       let old = try? Manifest(document)
@@ -246,7 +239,7 @@ package struct HubPush {
   }
 
   private func send(_ files: [File], _ progress: (_ total: Int) -> (Int) -> Void) throws(Failure) {
-    let uploads = LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : revision)
+    let uploads = LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : repository.revisionName)
     var pending: [LFSUploads.Upload] = []
     for start in stride(from: 0, to: files.count, by: 100) {
       pending += try uploads.needed(Array(files[start..<min(start + 100, files.count)]))

@@ -38,18 +38,21 @@ package struct HubSnapshot {
   }
 
   /// Says that what was asked for of a commit has been fetched: other tools fetch parts.
-  private func mark(_ commit: String) -> String { Self.mark(commit, in: cache) }
-
   private static func mark(_ commit: String, in cache: String) -> String {
     "\(cache)/.randlora-fetched/\(commit)"
   }
 
+  /// Holds the commit that the revision meant last.
+  private static func ref(_ repository: HuggingFaceRepository, in cache: String) -> String {
+    "\(cache)/refs/\(repository.revisionName)"
+  }
+
   /// The commit that the revision meant last.
   private static func known(_ repository: HuggingFaceRepository, in cache: String) throws(Failure) -> String {
-    let revision = repository.revision ?? "main"
-    let ref = "\(cache)/refs/\(revision)"
+    let ref = ref(repository, in: cache)
     let named =
-      try Files.exists(ref) ? String(decoding: Files.contents(of: ref, limit: 256), as: UTF8.self) : revision
+      try Files.exists(ref)
+      ? String(decoding: Files.contents(of: ref, limit: 256), as: UTF8.self) : repository.revisionName
     if BlobName(named) != nil, Files.exists(mark(named, in: cache)) { return named }
     throw Failure(
       .missingInput,
@@ -75,19 +78,14 @@ package struct HubSnapshot {
     let missing = wanted.filter { !$0.isRight(at: blob($0)) }
     let received = progress(missing.reduce(0) { $0 + $1.size })
     for file in missing {
-      try HubDownload(file, to: blob(file), url: try url(of: file), from: hub, repository)(received)
+      let url = try hub.resolve(repository, at: commit, file.path)
+      try HubDownload(file, to: blob(file), url: url, from: hub, repository)(received)
     }
     for file in wanted { try link(file) }
     try note()
   }
 
   private func blob(_ file: HubFile) -> String { "\(cache)/blobs/\(file.name.hex)" }
-
-  private func url(of file: HubFile) throws(Failure) -> URLText {
-    try hub.url(
-      "/\(repository.kind.prefix)\(repository.id)/resolve/\(commit)/\(URLText.escaped(file.path, keeping: "/"))"
-    )
-  }
 
   private func link(_ file: HubFile) throws(Failure) {
     let path = "\(directory)/\(file.path)"
@@ -106,10 +104,11 @@ package struct HubSnapshot {
   /// Last of all, that it is there and what the revision means now.
   private func note() throws(Failure) {
     guard listing != nil else { return }
-    try Files.makeDirectories(Files.parent(of: mark(commit)))
-    if !Files.exists(mark(commit)) { try AtomicFile.write([], to: mark(commit)) }
+    let mark = Self.mark(commit, in: cache)
+    try Files.makeDirectories(Files.parent(of: mark))
+    if !Files.exists(mark) { try AtomicFile.write([], to: mark) }
     guard repository.revision != commit else { return }
-    let ref = "\(cache)/refs/\(repository.revision ?? "main")"
+    let ref = Self.ref(repository, in: cache)
     if (try? Files.contents(of: ref, limit: 256)) == Array(commit.utf8) { return }
     try Files.makeDirectories(Files.parent(of: ref))
     try AtomicFile.write(commit, to: ref)

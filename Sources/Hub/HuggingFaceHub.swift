@@ -1,4 +1,4 @@
-import Failures
+package import Failures
 import JSON
 
 /// A Hugging Face Hub: the requests that all others are made of.
@@ -8,11 +8,28 @@ package struct HuggingFaceHub {
   let access: HubAccess
   let client: HTTPClient
 
-  package init(_ access: HubAccess, _ client: HTTPClient) { (self.access, self.client) = (access, client) }
+  /// - Parameters:
+  ///   - environment: the value of a variable.
+  ///   - isStopped: whether to give up: asked a few times a second.
+  /// - Throws: as `HubAccess` and `HTTPClient` do.
+  package init(environment: (String) -> String?, isStopped: @escaping () -> Bool) throws(Failure) {
+    access = try HubAccess(environment)
+    client = try HTTPClient(certificates: access.certificates, isStopped: isStopped)
+  }
 
   /// A URL of the Hub; the path's parts must be escaped already.
   func url(_ path: String) throws(Failure) -> URLText {
     try URLText(access.endpoint.text + path, from: access.endpoint.text)
+  }
+
+  /// A URL below `ORG/NAME` (or `datasets/…`, `spaces/…`), where people see the repository.
+  func page(_ repository: HuggingFaceRepository, _ rest: String) throws(Failure) -> URLText {
+    try url("/\(repository.kind.prefix)\(repository.id)\(rest)")
+  }
+
+  /// Where a file of a revision is.
+  func resolve(_ repository: HuggingFaceRepository, at revision: String, _ path: String) throws(Failure) -> URLText {
+    try page(repository, "/resolve/\(URLText.escaped(revision))/\(URLText.escaped(path, keeping: "/"))")
   }
 
   /// A URL below `api/models/ORG/NAME` (or `datasets`, `spaces`).
@@ -34,17 +51,13 @@ package struct HuggingFaceHub {
   }
 
   /// Asks the Hub; the answer may be a refusal.
-  ///
-  /// - Parameter isRepeatable: whether a lost answer is no reason not to ask again.
   func ask(
-    _ method: String = "GET", _ url: URLText, json: JSON? = nil, type: String = "application/json",
-    isRepeatable: Bool = true
+    _ method: String, _ url: URLText, json: JSON? = nil, type: String = "application/json"
   ) throws(Failure) -> HTTPResponse {
-    try ask(
-      method, url, body: try json.map { json throws(Failure) in try json.canonical }, type: type,
-      isRepeatable: isRepeatable)
+    try ask(method, url, body: try json.map { json throws(Failure) in try json.canonical }, type: type)
   }
 
+  /// - Parameter isRepeatable: whether a lost answer is no reason not to ask again.
   func ask(
     _ method: String, _ url: URLText, body: [UInt8]?, type: String, isRepeatable: Bool = true
   ) throws(Failure) -> HTTPResponse {
@@ -113,7 +126,7 @@ package struct HuggingFaceHub {
         hint: "ask for it at \(host)/\(repository.kind.prefix)\(name), and set HF_TOKEN to your token")
     case (_, "RevisionNotFound"):
       return Failure(
-        .missingInput, "'\(name)' on \(host) has no branch, tag or commit '\(repository.revision ?? "main")'")
+        .missingInput, "'\(name)' on \(host) has no branch, tag or commit '\(repository.revisionName)'")
     case (_, "RepoNotFound"), (404, nil):
       return Failure(
         .missingInput, "\(host) has no \(repository.kind.rawValue) '\(name)', or the token may not see it",

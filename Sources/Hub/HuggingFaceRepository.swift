@@ -15,6 +15,9 @@ package struct HuggingFaceRepository: Sendable, Equatable, CustomStringConvertib
   /// A branch, a tag or a commit; nil for the repository's main branch.
   package let revision: String?
 
+  /// The revision, which is the main branch when none is named.
+  var revisionName: String { revision ?? "main" }
+
   package var description: String { kind.prefix + id + (revision.map { "@\($0)" } ?? "") }
 
   /// The same repository at a certain revision.

@@ -30,7 +30,7 @@ struct LFSUploads {
       "objects": .array(files.map { ["oid": .string($0.sha256.hex), "size": .integer($0.bytes)] }),
     ]
     if let ref { wish["ref"] = ["name": .string(ref)] }
-    let url = try hub.url("/\(repository.kind.prefix)\(repository.id).git/info/lfs/objects/batch")
+    let url = try hub.page(repository, ".git/info/lfs/objects/batch")
     let answer = try hub.json(
       try hub.ask("POST", url, json: .object(wish), type: HuggingFaceHub.lfsType), of: url, about: repository)
     var uploads: [Upload] = []

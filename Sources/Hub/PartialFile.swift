@@ -55,12 +55,12 @@ final class PartialFile {
 
   /// Takes a piece of an answer: of what is missing, or, from a server that gives no parts, of everything.
   /// - Returns: false when no more is wanted.
-  func take(_ response: HTTPResponse, _ bytes: ArraySlice<UInt8>) -> Bool {
+  func take(_ response: HTTPResponse, _ bytes: [UInt8]) -> Bool {
     do throws(Failure) {
       if isAwaiting { try begin(response) }
       guard size + bytes.count <= expected.size else { throw otherSize(nil) }
-      try file.write(Array(bytes))
-      add(bytes)
+      try file.write(bytes)
+      add(bytes[...])
       return true
     } catch {
       failure = error

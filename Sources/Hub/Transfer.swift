@@ -16,11 +16,11 @@ final class Transfer {
   private(set) var isEnough = false
   let isStopped: () -> Bool
   private let sent: (Int) -> Void
-  private let receive: ((HTTPResponse, ArraySlice<UInt8>) -> Bool)?
+  private let receive: ((HTTPResponse, [UInt8]) -> Bool)?
   private let limit: Int
 
   init(
-    sent: @escaping (Int) -> Void, receive: ((HTTPResponse, ArraySlice<UInt8>) -> Bool)?, limit: Int,
+    sent: @escaping (Int) -> Void, receive: ((HTTPResponse, [UInt8]) -> Bool)?, limit: Int,
     isStopped: @escaping () -> Bool
   ) {
     (self.sent, self.receive, self.limit, self.isStopped) = (sent, receive, limit, isStopped)
@@ -34,7 +34,7 @@ final class Transfer {
   /// - Returns: how much was taken; less than there is ends the transfer.
   func take(_ bytes: UnsafeRawBufferPointer) -> Int {
     if response.isSuccess, let receive {
-      guard unsafe receive(response, Array(bytes)[...]) else {
+      guard unsafe receive(response, Array(bytes)) else {
         isEnough = true
         return 0
       }

@@ -28,8 +28,7 @@ struct StageEnvironment: Sendable {
   func values() throws(Failure) -> [String: String] {
     var values: [String: String] = [:]
     for (name, declared, cursor) in entries {
-      let own = unsafe getenv(name).map { unsafe String(cString: $0) }
-      guard let value = declared ?? own else {
+      guard let value = declared ?? Self.own(name) else {
         throw cursor.failure(
           "the environment variable \(name) is not set", hint: "set it, or give it a value here")
       }
@@ -39,9 +38,11 @@ struct StageEnvironment: Sendable {
     return values
   }
 
+  private static func own(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
+
   /// Which Hub a model's name or `hf://` means, when it is not the usual one: declared by that name.
   static var hub: [String: String] {
-    let endpoint = unsafe getenv("HF_ENDPOINT").map { unsafe String(cString: $0) } ?? ""
+    let endpoint = own("HF_ENDPOINT") ?? ""
     Witness.current?.note(variable: "HF_ENDPOINT", endpoint)
     return endpoint.isEmpty ? [:] : ["HF_ENDPOINT": endpoint]
   }

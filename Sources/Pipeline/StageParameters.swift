@@ -160,13 +160,10 @@ extension StageDeclaration.Argument {
     as kind: StageInterface.Parameter.Kind, directory: String
   ) throws(Failure) -> JSON? {
     if words.isEmpty && !isList { return nil }
-    switch kind {
-    case .model:
-      if words.count == 1, case .text(let name) = words[0], try isOnHub(name, from: directory) { return .string(name) }
-      return .array(words.map { $0.place(in: directory) })
-    case .path: return .array(words.map { $0.place(in: directory) })
-    case .list, .integer, .number, .string, .boolean: break
+    if kind == .model, words.count == 1, case .text(let name) = words[0], try isOnHub(name, from: directory) {
+      return .string(name)
     }
+    if kind == .path || kind == .model { return .array(words.map { $0.place(in: directory) }) }
     let words = try words.map { word throws(Failure) in try word.text(of: name) }
     switch kind {
     case .list:
@@ -185,9 +182,7 @@ extension StageDeclaration.Argument {
     let wanted = kind == .integer ? "an integer" : kind == .number ? "a number" : "true or false"
     throw cursor.failure("'\(name)' must be \(wanted), found '\(word)'")
   }
-}
 
-extension StageDeclaration.Argument {
   /// Whether a text can only be the name of a model on the Hub, `ORG/NAME` or `ORG/NAME@REVISION`: nothing of that name is
   /// here, not even its first directory.
   private func isOnHub(_ name: String, from directory: String) throws(Failure) -> Bool {

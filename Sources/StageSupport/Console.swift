@@ -84,6 +84,23 @@ package final class Console: Sendable {
     ProgressBar(console: self, label: label, total: total, unit: unit, startingAt: startingAt)
   }
 
+  /// A bar for bytes on their way, from when the work knows how many they are; none for none.
+  ///
+  /// - Parameter work: calls `begin` with the total, and what that returns with the bytes that came or went.
+  package func transfer<Result>(
+    _ label: String, _ work: (_ begin: (_ total: Int) -> (Int) -> Void) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var bar: ProgressBar?
+    let result = try work { total in
+      guard total > 0 else { return { _ in } }
+      let begun = progress(label, total: total, unit: "byte")
+      bar = begun
+      return { begun.advance(by: $0) }
+    }
+    bar?.finish()
+    return result
+  }
+
   /// A text from outside without what commands a terminal: the pictures of control characters (U+2400) in their place. Line
   /// breaks and tabs stay.
   package static func printable(_ text: String) -> String {

@@ -136,19 +136,14 @@ import StageSupport
     _ publication: Publication, of kind: ArtifactKind, to repository: HuggingFaceRepository,
     _ console: Console
   ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
-    let hub = HuggingFaceHub(try HubAccess(Console.environment), try HTTPClient { Interruption.isRequested })
+    let hub = try HuggingFaceHub(environment: Console.environment) { Interruption.isRequested }
     let options = HubPush.Options(
       message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil,
       createsPullRequest: createPR,
       replacesOtherKinds: replace)
-    var progress: ProgressBar?
-    let outcome = try publication.push(to: repository, of: hub, options) { total in
-      guard total > 0 else { return { _ in } }
-      let bar = console.progress("uploading", total: total, unit: "byte")
-      progress = bar
-      return { bar.advance(by: $0) }
+    let outcome = try console.transfer("uploading") { begin throws(Failure) in
+      try publication.push(to: repository, of: hub, options, progress: begin)
     }
-    progress?.finish()
     if `private`, outcome.outcome.wasThere {
       console.warn("'\(repository.id)' was there before, and stays as public or private as it is")
     }

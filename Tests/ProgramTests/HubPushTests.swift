@@ -3,17 +3,10 @@ import JSON
 import TestSupport
 import Testing
 
-/// A sandbox with a base and an adapter 'adapter' for it.
-private func sandboxWithAdapter() throws -> Sandbox {
-  let sandbox = try sandboxWithBase(id: "org/tiny@v1")
-  try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "2", "-o", "adapter"])
-  return sandbox
-}
-
 private let push = ["--artifact", "adapter", "--base", "base", "--to", "hf://me/tuned", "--json", "-o"]
 
 @Test func `an adapter is pushed as one commit, and a second push sends nothing`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox)
   let first = try hub.succeed("push-artifact", push + ["receipt", "--commit-message", "First"])
   #expect(first.errors.contains("4 of 4 files are new at \(hub.endpoint)/me/tuned/commit/"))
@@ -34,7 +27,7 @@ private let push = ["--artifact", "adapter", "--base", "base", "--to", "hf://me/
 }
 
 @Test func `the token goes to the Hub and to no store`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox)
   try hub.succeed("push-artifact", push + ["receipt"])
   let requests = try hub.requests()
@@ -51,7 +44,7 @@ private let push = ["--artifact", "adapter", "--base", "base", "--to", "hf://me/
 
 @Test(arguments: ["busy", "multipart", "unwell-once"])
 func `a push goes through what happens to a Hub`(fault: String) throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox, faults: [fault])
   try hub.succeed("push-artifact", push + ["receipt"])
   try sandbox.succeed(
@@ -61,7 +54,7 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
 }
 
 @Test func `an answer that is lost is not asked for twice, and the next push finds out`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox, faults: ["lost-answer"])
   try hub.fail(
     "push-artifact", push + ["receipt"], code: 74,
@@ -72,7 +65,7 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
 }
 
 @Test func `an older artifact gives way whole, and one of another kind only when asked`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox)
   let merge = ["--base", "base", "--checkpoint", "adapter", "-o"]
   try sandbox.succeed("merge", merge + ["whole"])
@@ -102,7 +95,7 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
 }
 
 @Test func `a repository that was renamed is found under its old name`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox, faults: ["renamed"])
   try hub.succeed(
     "push-artifact", ["--artifact", "adapter", "--base", "base", "--to", "hf://me/old", "-o", "receipt"])
@@ -110,7 +103,7 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
 }
 
 @Test func `a branch is made, a pull request proposed`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox)
   let some = ["--artifact", "adapter", "--base", "base", "--to"]
   try hub.succeed("push-artifact", some + ["hf://me/tuned@try", "-o", "one"])
@@ -132,14 +125,14 @@ func `a push goes through what happens to a Hub`(fault: String) throws {
   ),
 ])
 func `a refused push says why and leaves no receipt`(fault: String, code: Int32, message: String) throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox, faults: [fault])
   try hub.fail("push-artifact", push + ["receipt"], code: code, saying: message)
   #expect(!sandbox.names.contains("receipt"))
 }
 
 @Test func `a push without the right token is refused`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let hub = try HubServer(sandbox)
   try hub.fail(
     "push-artifact", push + ["receipt"], code: 66,
@@ -163,7 +156,7 @@ func `a refused push says why and leaves no receipt`(fault: String, code: Int32,
 }
 
 @Test func `options of the Hub are for the Hub`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   for (flag, option) in [
     ("--private", ["--private"]), ("--create-pr", ["--create-pr"]),
     ("--commit-message", ["--commit-message", "x"]),

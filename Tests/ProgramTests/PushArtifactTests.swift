@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 
 /// A sandbox with a base and an adapter 'adapter' for it.
-private func sandboxWithAdapter() throws -> Sandbox {
+func sandboxToPublishFrom() throws -> Sandbox {
   let sandbox = try sandboxWithBase(id: "org/tiny@v1")
   try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "2", "-o", "adapter"])
   return sandbox
 }
 
 @Test func `a checkpoint is published as a PEFT directory without local paths`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let push = ["--artifact", "adapter", "--base", "base", "--to", "dir:peft", "--json", "--output"]
   let receipt = try sandbox.succeed("push-artifact", push + ["receipt"]).json()
   #expect(
@@ -35,7 +35,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `what is at the destination already must be equal`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   try sandbox.succeed("init-adapter", ["--base", "base", "--rank", "3", "-o", "other"])
   for to in ["dir:peft", "file:peft.tar.zst"] {
     try sandbox.succeed(
@@ -51,7 +51,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `archives are the same bytes each time`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   for name in ["one", "two"] {
     try sandbox.succeed(
       "push-artifact",
@@ -61,7 +61,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `a base is published with its files`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   try sandbox.succeed("push-artifact", ["--artifact", "base", "--to", "dir:copy", "-o", "receipt"])
   try FileManager.default.removeItem(atPath: sandbox.path("model"))
   let first = try sandbox.json("base/artifact.json")
@@ -71,7 +71,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `the random bases may stay out of an adapter`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   try sandbox.succeed(
     "push-artifact",
     ["--artifact", "adapter", "--base", "base", "--no-save-projection", "--to", "dir:small", "-o", "receipt"])
@@ -80,7 +80,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `push-artifact names what is wrong`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   try TinyModel.write(in: sandbox, as: "other-model", seed: 2)
   try sandbox.succeed("import-base", ["--base-model", "other-model", "--output", "other"])
   func fail(_ arguments: [String], _ code: Int32, _ message: String, _ at: SourceLocation = #_sourceLocation)
@@ -107,7 +107,7 @@ private func sandboxWithAdapter() throws -> Sandbox {
 }
 
 @Test func `an older artifact at the destination gives way only on request`() throws {
-  let sandbox = try sandboxWithAdapter()
+  let sandbox = try sandboxToPublishFrom()
   let push = ["--base", "base", "--artifact", "adapter", "--to"]
   for destination in ["dir:there", "file:there.tar.zst"] {
     try sandbox.succeed("push-artifact", push + [destination, "--output", "first-\(destination.prefix(3))"])
