@@ -16,30 +16,37 @@
 typedef float vector4 __attribute__((vector_size(16), aligned(4)));
 typedef float vector8 __attribute__((vector_size(32), aligned(4)));
 
+// Panels whose memory is written side by side.
+#define ABREAST 8
+
 // Panel q of the result holds `width` neighbours, depth first: packed[(q * depth + k) * width + i]. Neighbours that
-// x does not have are zeros.
+// x does not have are zeros. What lies side by side in x is read at once, for panel after panel would leave each cache line's
+// neighbours to be fetched later.
 INLINE void pack_neighbours(size_t width, size_t n, size_t depth, size_t stride, const float *restrict x,
                             float *restrict packed) {
-  for (size_t first = 0; first < n; first += width, packed += depth * width) {
-    size_t m = n - first < width ? n - first : width;
+  size_t whole = n / width * width, rest = n - whole;
+  for (size_t start = 0; start < whole; start += ABREAST * width) {
+    size_t end = whole - start < ABREAST * width ? whole : start + ABREAST * width;
     for (size_t k = 0; k < depth; k++) {
-      const float *from = x + k * stride + first;
-      float *to = packed + k * width;
-      if (m == width) {
-        for (size_t i = 0; i < width; i++) to[i] = from[i];
-      } else {
-        for (size_t i = 0; i < width; i++) to[i] = i < m ? from[i] : 0.0f;
-      }
+      const float *from = x + k * stride;
+      float *to = packed + start * depth + k * width;
+      for (size_t first = start; first < end; first += width, to += depth * width)
+        for (size_t i = 0; i < width; i++) to[i] = from[first + i];
     }
   }
+  if (rest == 0) return;
+  for (size_t k = 0; k < depth; k++)
+    for (size_t i = 0; i < width; i++)
+      packed[whole * depth + k * width + i] = i < rest ? x[k * stride + whole + i] : 0.0f;
 }
 
-// Eight rows of x, transposed into columns of a panel.
-INLINE void pack_eight(size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
+// Some rows of x, 6 or 8, transposed into columns of a panel, eight of the depth at a time. Of six, two columns too many are
+// written, which the next ones overwrite: the last of the depth are left to do. Returns how many were done.
+INLINE size_t pack_eight(size_t rows, size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
   size_t k = 0;
-  for (; k + 8 <= depth; k += 8) {
+  for (; rows == 8 ? k + 8 <= depth : k + 8 < depth; k += 8) {
     vector8 row[8], pair[8], four[8];
-    UNROLLED for (int i = 0; i < 8; i++) row[i] = *(const vector8 *)(x + i * stride + k);
+    UNROLLED for (size_t i = 0; i < 8; i++) row[i] = *(const vector8 *)(x + (i < rows ? i : 0) * stride + k);
     UNROLLED for (int i = 0; i < 8; i += 2) {
       pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
       pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
@@ -48,12 +55,13 @@ INLINE void pack_eight(size_t width, size_t depth, size_t stride, const float *r
       four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
       four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
     }
-    UNROLLED for (int i = 0; i < 4; i++) {
-      *(vector8 *)(to + (k + i) * width) = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-      *(vector8 *)(to + (k + i + 4) * width) = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
+    float *next = to + k * width;
+    UNROLLED for (int i = 0; i < 4; i++, next += width)
+      *(vector8 *)next = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    UNROLLED for (int i = 0; i < 4; i++, next += width)
+      *(vector8 *)next = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
   }
-  for (; k < depth; k++) UNROLLED for (int i = 0; i < 8; i++) to[k * width + i] = x[i * stride + k];
+  return k;
 }
 
 // Four rows of x, transposed into columns of a panel.
@@ -78,19 +86,28 @@ INLINE void pack_four(size_t width, size_t depth, size_t stride, const float *re
   }
 }
 
+// Four or eight rows, or six where a panel is no wider, transposed into columns of a panel.
+INLINE void pack_some(size_t rows, size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
+  size_t k = rows >= 6 ? pack_eight(rows, width, depth, stride, x, to) : 0;
+  for (size_t i = 0; k < depth && i < rows; i += 4) {
+    // The last of six go with two that have been packed already.
+    size_t first = rows - i < 4 ? rows - 4 : i;
+    pack_four(width, depth - k, stride, x + first * stride + k, to + k * width + first);
+  }
+}
+
 // The same panels of a matrix whose neighbours lie `stride` apart and whose depth is contiguous.
 INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride, const float *restrict x,
                             float *restrict packed) {
   for (size_t first = 0; first < n; first += width, packed += depth * width) {
     size_t m = n - first < width ? n - first : width, i = 0;
     const float *from = x + first * stride;
-    for (; i + 8 <= m; i += 8) pack_eight(width, depth, stride, from + i * stride, packed + i);
-    for (; i + 4 <= m; i += 4) pack_four(width, depth, stride, from + i * stride, packed + i);
-    // The last rows of a whole panel go with some that have been packed already.
-    if (i < m && m == width) {
-      pack_four(width, depth, stride, from + (m - 4) * stride, packed + m - 4);
-      i = m;
+    if (width == 6 && m == width) {
+      pack_some(6, width, depth, stride, from, packed);
+      continue;
     }
+    for (; i + 8 <= m; i += 8) pack_some(8, width, depth, stride, from + i * stride, packed + i);
+    for (; i + 4 <= m; i += 4) pack_some(4, width, depth, stride, from + i * stride, packed + i);
     for (; i < width; i++)
       for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;
   }

@@ -121,19 +121,21 @@ package struct Attention: Sendable {
     precondition(q.count == T * heads * headDimension && dOut.count == q.count && dQ.count == q.count)
     let isShared = heads > keyValueHeads
     let dKeys = isShared ? Tensor(unfilled: q.shape) : dK, dValues = isShared ? Tensor(unfilled: q.shape) : dV
-    Parallel.forEach(segments.count * heads) { index in
-      let segment = segments[index / heads]
-      for gradient in [dKeys, dValues] { clear(gradient, tokens: segment.queries, head: index % heads) }
-      for block in blocks(of: segment) {
-        let size = block.queries.count * block.keys.count
-        let room = (softCap == nil ? 2 : 3) * size + block.queries.count
-        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
-          guard let scores = scratch.baseAddress else { return }
-          unsafe backward(
-            block, segment, head: index % heads, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dKeys,
-            dV: dValues, scores: scores, dScores: scores + size, delta: scores + 2 * size,
-            capped: scores + 2 * size + block.queries.count)
-        }
+    let blocks = segments.map(blocks(of:))
+    // A head's blocks add to the same keys and values, one after the other.
+    Parallel.forEachStep(ofChains: segments.indices.flatMap { Array(repeating: blocks[$0].count, count: heads) }) {
+      let segment = segments[$0 / heads], block = blocks[$0 / heads][$1], head = $0 % heads
+      if $1 == 0 {
+        for gradient in [dKeys, dValues] { clear(gradient, tokens: segment.queries, head: head) }
+      }
+      let size = block.queries.count * block.keys.count
+      let room = (softCap == nil ? 2 : 3) * size + block.queries.count
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
+        guard let scores = scratch.baseAddress else { return }
+        unsafe backward(
+          block, segment, head: head, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dKeys,
+          dV: dValues, scores: scores, dScores: scores + size, delta: scores + 2 * size,
+          capped: scores + 2 * size + block.queries.count)
       }
     }
     if isShared {

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Large pieces are mappings of their own, so that one which is given back is free whatever lies beside it. A training step
 /// asks for the same sizes again and again, and fresh memory costs a page fault for every 4 KB: pieces that are freed
-/// are kept for whoever asks next, as long as all together stay below the most that was ever in use at once.
+/// are kept for whoever asks next, within `MappingPool.limit`.
 @safe final class FloatMemory {
   let floats: UnsafeMutablePointer<Float>
   /// What a small piece was cut from, to be aligned.
@@ -60,6 +60,9 @@ import Synchronization
 extension Tensor {
   /// Gives back to the system what tensors had that are gone, and forgets how much it was.
   package static func releaseFreedMemory() { MappingPool.shared.withLock { $0.clear() } }
+
+  /// What freed tensors take at most besides those in use, where so many bytes are in use at the peak.
+  package static func freedBytes(besides bytes: Int) -> Int { MappingPool.limit(mostUsed: bytes) - bytes }
 }
 
 /// The mappings that tensors have given back.
@@ -72,6 +75,10 @@ struct MappingPool {
   private var usedBytes = 0
   /// The most bytes that were ever in use at once.
   private var mostUsed = 0
+
+  /// The most that is held: a little more than was ever in use at once. With nothing to spare, the sizes that
+  /// a step's parts want in turn would drive each other out at its peak, and the system clears every page anew.
+  static func limit(mostUsed: Int) -> Int { mostUsed + mostUsed / 32 }
 
   /// What is in use, and what waits to be.
   var heldBytes: Int { usedBytes + idleBytes }
@@ -87,7 +94,7 @@ struct MappingPool {
       mapping = idle.remove(at: best)
       idleBytes -= mapping.bytes
     } else {
-      release(downTo: max(mostUsed - usedBytes - bytes, 0))
+      release(downTo: max(Self.limit(mostUsed: mostUsed) - usedBytes - bytes, 0))
       mapping = Mapping(bytes: bytes)
     }
     usedBytes += mapping.bytes

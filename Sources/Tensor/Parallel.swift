@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Spreads independent pieces of work over threads.
@@ -39,5 +40,35 @@ package enum Parallel {
     _ body: @Sendable (Range<Int>) -> Void
   ) {
     forEach((count + size - 1) / size, file: file, function: function) { body($0 * size..<min(($0 + 1) * size, count)) }
+  }
+
+  /// Calls `body` for every step of every chain: the steps of one chain in order, chains side by side.
+  /// - Parameter lengths: how many steps each chain has.
+  static func forEachStep(
+    ofChains lengths: [Int], file: StaticString = #fileID, function: StaticString = #function,
+    _ body: @Sendable (_ chain: Int, _ step: Int) -> Void
+  ) {
+    let steps = (0..<(lengths.max() ?? 0)).flatMap { step in
+      lengths.indices.filter { step < lengths[$0] }.map { (chain: $0, step: step) }
+    }
+    let done = lengths.map { _ in Progress() }
+    // Whoever waits has taken a later step than the one it waits for, so the earliest one under way never waits.
+    forEach(steps.count, file: file, function: function) { index in
+      let (chain, step) = steps[index]
+      done[chain].wait(for: step)
+      body(chain, step)
+      done[chain].advance()
+    }
+  }
+
+  /// How many steps of a chain are done.
+  private final class Progress: Sendable {
+    private let steps = Atomic<Int>(0)
+
+    func wait(for count: Int) {
+      while steps.load(ordering: .acquiring) < count { sched_yield() }
+    }
+
+    func advance() { steps.wrappingAdd(1, ordering: .releasing) }
   }
 }

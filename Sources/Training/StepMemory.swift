@@ -40,13 +40,16 @@ struct StepMemory {
     let activations = saved * layerActivations + layers * tokens * configuration.width * 4
     // The lower layers are formed again when those above them are done, one at a time.
     let again = max(0, (layers > 0 ? layerActivations : 0) - saved * layerActivations)
-    return [
+    let tensors = [
       MemoryPlan.Part(name: "adapter, gradients, moments", bytes: 5 * 4 * adapter.layout.count),
       MemoryPlan.Part(name: "copies of what is trained in full", bytes: 2 * 4 * adapter.layout.trainedCount),
       MemoryPlan.Part(name: "random bases", bytes: adapter.bases.map { 4 * ($0.a.count + $0.b.count) } ?? 0),
       MemoryPlan.Part(name: "updates of layers", bytes: updates.held),
       MemoryPlan.Part(name: "activations", bytes: activations + again),
       MemoryPlan.Part(name: "logits and scratch", bytes: max(head, layerScratch) + panels + updates.scratch),
+    ]
+    return tensors + [
+      MemoryPlan.Part(name: "freed, to be used again", bytes: Tensor.freedBytes(besides: tensors.reduce(0) { $0 + $1.bytes })),
       MemoryPlan.Part(name: "program", bytes: Self.program),
     ]
   }

@@ -57,3 +57,14 @@ private func share(_ workers: Workers, with others: Int, pieces: Int, _ body: @e
     }
   }
 }
+
+@Test(arguments: [1, 2, 3, 8]) func `the steps of a chain are taken once and in order, whoever takes them`(_ threads: Int) {
+  let before = Parallel.threads
+  defer { Parallel.threads = before }
+  Parallel.threads = threads
+  let lengths = [3, 0, 40, 1, 17]
+  let taken = Mutex(lengths.map { _ in [Int]() })
+  Parallel.forEachStep(ofChains: lengths) { chain, step in taken.withLock { $0[chain].append(step) } }
+  #expect(taken.withLock { $0 } == lengths.map { Array(0..<$0) })
+  Parallel.forEachStep(ofChains: []) { _, _ in Issue.record("there is no step") }
+}
