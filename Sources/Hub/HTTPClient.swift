@@ -157,6 +157,7 @@ import Glibc
 
   private func setMethod(_ request: HTTPRequest, _ transfer: Transfer) throws(Problem) {
     try set(CURLOPT_CUSTOMREQUEST, request.method)
+    if request.method == "HEAD" { try set(CURLOPT_NOBODY, 1) }  // none comes, however long it is said to be
     let size: Int
     switch request.body {
     case .none: return

@@ -1,3 +1,5 @@
+import JSON
+
 /// One request of HTTP.
 struct HTTPRequest: Sendable {
   enum Body: Sendable {
@@ -28,4 +30,16 @@ struct HTTPResponse: Sendable {
   var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
   /// Whether the same request may succeed later (`huggingface_hub`, `utils/_http.py`).
   var isTemporary: Bool { [408, 429, 500, 502, 503, 504].contains(status) }
+
+  /// What the server says is wrong: `{"error": …}`, `{"errors": [{"message"}]}`, `{"detail"}`, `{"message"}` or a header.
+  var words: String? {
+    var text = headers["x-error-message"]
+    if let json = try? JSONDocument(body, source: "").root {
+      let first = json["errors"]?.arrayValue?.first ?? json["error"]?.arrayValue?.first
+      let said = json["error"] ?? first?["message"] ?? first ?? json["message"] ?? json["detail"]
+      text = said?.stringValue ?? first?["message"]?.stringValue ?? first?.stringValue ?? text
+    }
+    guard let text, !text.isEmpty else { return nil }
+    return String(text.replacing("\n", with: " ").prefix(300))
+  }
 }

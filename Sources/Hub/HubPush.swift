@@ -1,4 +1,4 @@
-package import Artifacts
+import Artifacts
 package import Failures
 import FoundationEssentials
 import JSON
@@ -8,18 +8,6 @@ import JSON
 /// What is there already is not sent again, so that a push that was cut off goes on where it was and one that changes nothing
 /// makes no commit. Large files go by Git LFS's protocol, which the Hub keeps for clients without Xet.
 package struct HubPush {
-  /// A file, and what it is called in the repository.
-  package struct File: Sendable {
-    let name: String
-    let path: String
-    let bytes: Int
-    let sha256: Digest
-
-    package init(name: String, path: String, bytes: Int, sha256: Digest) {
-      (self.name, self.path, self.bytes, self.sha256) = (name, path, bytes, sha256)
-    }
-  }
-
   package struct Options: Sendable {
     var message: String
     /// Whether a repository that the push makes is for its owner alone; nil: as the owner has it.
@@ -51,12 +39,12 @@ package struct HubPush {
   private let hub: HuggingFaceHub
   private let repository: HuggingFaceRepository
   private let options: Options
-  private let files: [File]
+  private let files: [OutgoingFile]
   private let kind: ArtifactKind
 
   /// - Throws: `Failure.badData` at a name that the Hub keeps for itself, `Failure.usage` when a commit is to be pushed to.
-  package init(
-    _ files: [File], of kind: ArtifactKind, to repository: HuggingFaceRepository, _ hub: HuggingFaceHub,
+  init(
+    _ files: [OutgoingFile], of kind: ArtifactKind, to repository: HuggingFaceRepository, _ hub: HuggingFaceHub,
     _ options: Options
   ) throws(Failure) {
     (self.files, self.kind, self.repository, self.hub, self.options) = (files, kind, repository, hub, options)
@@ -141,14 +129,14 @@ package struct HubPush {
     guard response.status == 400 else { return }
     throw Failure(
       .badData,
-      "the Hub refuses the card README.md: \(HuggingFaceHub.words(of: response) ?? "it does not say why")",
+      "the Hub refuses the card README.md: \(response.words ?? "it does not say why")",
       hint: "mend its header, or leave it out")
   }
 
   // MARK: - What is to be sent
 
   private struct Change {
-    let file: File
+    let file: OutgoingFile
     let isLarge: Bool
   }
 
@@ -201,7 +189,7 @@ package struct HubPush {
   }
 
   /// Whether each of some files goes by LFS, as the Hub wants it.
-  private func areLarge(_ files: [File]) throws(Failure) -> [Bool] {
+  private func areLarge(_ files: [OutgoingFile]) throws(Failure) -> [Bool] {
     var wishes: [JSON] = []
     for file in files {
       let sample = try Self.beginning(of: file.path)
@@ -238,7 +226,7 @@ package struct HubPush {
     return Array(bytes.prefix(max(count, 0)))
   }
 
-  private func send(_ files: [File], _ progress: (_ total: Int) -> (Int) -> Void) throws(Failure) {
+  private func send(_ files: [OutgoingFile], _ progress: (_ total: Int) -> (Int) -> Void) throws(Failure) {
     let uploads = LFSUploads(hub, repository, ref: options.createsPullRequest ? nil : repository.revisionName)
     var pending: [LFSUploads.Upload] = []
     for start in stride(from: 0, to: files.count, by: 100) {

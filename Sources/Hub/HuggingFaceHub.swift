@@ -117,7 +117,7 @@ package struct HuggingFaceHub {
   func refusal(_ response: HTTPResponse, of url: URLText, about repository: HuggingFaceRepository) -> Failure
   {
     let host = access.endpoint.text, name = repository.id
-    let said = Self.words(of: response)
+    let said = response.words
     let own = said.map { ": \($0)" } ?? ""
     switch (response.status, response.headers["x-error-code"]) {
     case (_, "GatedRepo"):
@@ -148,17 +148,5 @@ package struct HuggingFaceHub {
         .io, "\(url.publicText) answered \(response.status)\(own)\(request)",
         hint: response.isTemporary ? "the Hub is busy or unwell: run the same command again later" : nil)
     }
-  }
-
-  /// What the server says is wrong: `{"error": …}`, `{"errors": [{"message"}]}`, `{"detail"}`, `{"message"}` or a header.
-  static func words(of response: HTTPResponse) -> String? {
-    var text = response.headers["x-error-message"]
-    if let json = try? JSONDocument(response.body, source: "").root {
-      let first = json["errors"]?.arrayValue?.first ?? json["error"]?.arrayValue?.first
-      let said = json["error"] ?? first?["message"] ?? first ?? json["message"] ?? json["detail"]
-      text = said?.stringValue ?? first?["message"]?.stringValue ?? first?.stringValue ?? text
-    }
-    guard let text, !text.isEmpty else { return nil }
-    return String(text.replacing("\n", with: " ").prefix(300))
   }
 }

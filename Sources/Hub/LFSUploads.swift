@@ -8,7 +8,7 @@ import JSON
 struct LFSUploads {
   /// A file that the store does not have, and where it goes.
   struct Upload {
-    let file: HubPush.File
+    let file: OutgoingFile
     fileprivate let place: JSONCursor
     fileprivate let verification: JSONCursor?
   }
@@ -23,7 +23,7 @@ struct LFSUploads {
   }
 
   /// Which of some files have to be sent.
-  func needed(_ files: [HubPush.File]) throws(Failure) -> [Upload] {
+  func needed(_ files: [OutgoingFile]) throws(Failure) -> [Upload] {
     guard !files.isEmpty else { return [] }
     var wish: JSONObject = [
       "operation": "upload", "transfers": ["basic", "multipart"], "hash_algo": "sha256",
@@ -80,7 +80,7 @@ struct LFSUploads {
   }
 
   private func put(
-    _ file: HubPush.File, _ range: Range<Int>, to url: URLText, headers: [(name: String, value: String)] = [],
+    _ file: OutgoingFile, _ range: Range<Int>, to url: URLText, headers: [(name: String, value: String)] = [],
     _ sent: @escaping (Int) -> Void
   ) throws(Failure) -> HTTPResponse {
     let request = HTTPRequest(method: "PUT", url: url, headers: headers, body: .file(path: file.path, range))
@@ -118,12 +118,12 @@ struct LFSUploads {
     try confirm(url, ["oid": .string(upload.file.sha256.hex), "parts": .array(parts)], upload.file)
   }
 
-  private func verify(_ file: HubPush.File, _ verification: JSONCursor) throws(Failure) {
+  private func verify(_ file: OutgoingFile, _ verification: JSONCursor) throws(Failure) {
     let url = try hub.given(try verification.field("href").string())
     try confirm(url, ["oid": .string(file.sha256.hex), "size": .integer(file.bytes)], file)
   }
 
-  private func confirm(_ url: URLText, _ json: JSON, _ file: HubPush.File) throws(Failure) {
+  private func confirm(_ url: URLText, _ json: JSON, _ file: OutgoingFile) throws(Failure) {
     let response = try hub.ask("POST", url, json: json, type: HuggingFaceHub.lfsType)
     guard response.isSuccess else {
       throw Failure(

@@ -1,7 +1,7 @@
 package import Artifacts
 package import Failures
 
-/// An artifact on its way to a destination, on this machine or the Hugging Face Hub.
+/// An artifact on its way to a destination, on this machine, the Hugging Face Hub or a container registry.
 ///
 /// The same artifact arrives as the same bytes, whole or not at all. What arrives are the files of the manifest and
 /// the manifest itself: never where a base's files lie, nor, in an archive, how the artifact came about.
@@ -68,13 +68,33 @@ package struct Publication: Sendable {
     to repository: HuggingFaceRepository, of hub: HuggingFaceHub, _ options: HubPush.Options,
     progress: (_ total: Int) -> (Int) -> Void
   ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
+    let files = try outgoing()
+    return (
+      Self.published(artifact), try HubPush(files, of: artifact.kind, to: repository, hub, options)(progress: progress)
+    )
+  }
+
+  /// Pushes the artifact into a container registry.
+  ///
+  /// - Parameters:
+  ///   - replacing: whether what the tag holds gives way.
+  ///   - progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Returns: the files that lie there now, sorted by path, and what was done.
+  /// - Throws: `Failure.badData` when a file of the artifact is damaged, and as `RegistryPush` does.
+  package func push(
+    to registry: ContainerRegistry, replacing: Bool, progress: (_ total: Int) -> (Int) -> Void
+  ) throws(Failure) -> (files: [ArtifactFile], outcome: RegistryPush.Outcome) {
+    let push = RegistryPush(try outgoing(), of: artifact.kind, to: registry, replacing: replacing)
+    return (Self.published(artifact), try push(progress: progress))
+  }
+
+  /// What is sent, once it has been found to be whole.
+  private func outgoing() throws(Failure) -> [OutgoingFile] {
     try artifact.verify(.always)
-    let published = Self.published(artifact)
-    let files = try published.map { file throws(Failure) in
+    return try Self.published(artifact).map { file throws(Failure) in
       let path = file.path == Manifest.fileName ? "\(artifact.directory)/\(file.path)" : try artifact.path(of: file.path)
-      return HubPush.File(name: file.path, path: path, bytes: file.bytes, sha256: file.sha256)
+      return OutgoingFile(name: file.path, path: path, bytes: file.bytes, sha256: file.sha256)
     }
-    return (published, try HubPush(files, of: artifact.kind, to: repository, hub, options)(progress: progress))
   }
 
   private static func published(_ artifact: Artifact) -> [ArtifactFile] {

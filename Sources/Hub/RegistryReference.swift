@@ -7,7 +7,21 @@ package struct RegistryReference: Sendable, Equatable, CustomStringConvertible {
   package let repository: String
   package let tag: String
 
-  package var description: String { "\(host)\(port.map { ":\($0)" } ?? "")/\(repository):\(tag)" }
+  package var description: String { "\(authority)/\(repository):\(tag)" }
+
+  /// Host and port, as people log in to them.
+  var authority: String { host + (port.map { ":\($0)" } ?? "") }
+
+  static let dockerHub = "docker.io"
+
+  /// Where the registry answers. One on this machine speaks http, as Docker has it.
+  var endpoint: URLText {
+    get throws(Failure) {
+      let isHere = URLText.isThisMachine(host)
+      let place = host == Self.dockerHub ? "registry-1.docker.io" : authority
+      return try URLText((isHere ? "http://" : "https://") + place, from: "oci://\(self)")
+    }
+  }
 
   /// - Parameters:
   ///   - text: what follows `oci://`.

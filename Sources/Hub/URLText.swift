@@ -25,11 +25,18 @@ package struct URLText: Sendable, Equatable {
     }
     let host =
       authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
-    guard scheme == "https://" || ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) else {
+    guard scheme == "https://" || Self.isThisMachine(String(host)) else {
       throw refuse("it is not encrypted: use https://")
     }
     self.text = text
     origin = scheme + authority.lowercased()
+  }
+
+  static func isThisMachine(_ host: String) -> Bool { ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) }
+
+  /// With something more to ask; its characters must be escaped already.
+  func adding(query: String) throws(Failure) -> URLText {
+    try URLText(text + (text.contains("?") ? "&" : "?") + query, from: publicText)
   }
 
   /// What people may see of it: where it leads, without what signs it.

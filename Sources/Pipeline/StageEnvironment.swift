@@ -53,7 +53,7 @@ struct StageEnvironment: Sendable {
   /// it decides what a stage makes (but HF_ENDPOINT, see `hub`); whatever does must be declared, and everything else is
   /// left out.
   private static let passed: Set<String> = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_CONFIG",
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
     "no_proxy", "all_proxy",
   ]

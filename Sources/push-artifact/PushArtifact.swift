@@ -23,7 +23,8 @@ import StageSupport
       A checkpoint is published as an adapter, a directory that Hugging Face PEFT loads; this needs its base. A \
       base is published with its files. What lies in a directory or archive already must be equal, unless --replace \
       is given; on the Hugging Face Hub every push is a commit, made only where something changes, which also removes \
-      what an older artifact had besides. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT.
+      what an older artifact had besides. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT; a \
+      registry as 'docker login', 'oras login' or 'skopeo login' left it, in the files that they share.
       """)
 
   @OptionGroup var options: StageOptions
@@ -36,9 +37,9 @@ import StageSupport
 
   @Option(
     help: """
-      Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, or \
-      hf://[datasets/|spaces/]ORG/NAME[@BRANCH] for a repository of the Hugging Face Hub, which is made if need be. \
-      oci://HOST[:PORT]/REPOSITORY:TAG and s3://BUCKET/PREFIX are reserved for a later version.
+      Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, \
+      hf://[datasets/|spaces/]ORG/NAME[@BRANCH] for a repository of the Hugging Face Hub, which is made if need be, or \
+      oci://HOST[:PORT]/REPOSITORY:TAG for a container registry. s3://BUCKET/PREFIX is reserved for a later version.
       """)
   var to: String
 
@@ -52,8 +53,8 @@ import StageSupport
 
   @Flag(
     help: """
-      Let an older artifact of the same kind, or an archive, at the destination give way; on the Hub, an artifact of \
-      another kind.
+      Let an older artifact of the same kind, an archive, or what a registry's tag holds give way; on the Hub, an \
+      artifact of another kind.
       """)
   var replace = false
 
@@ -80,32 +81,43 @@ import StageSupport
 
   func execute(_ stage: Stage) throws {
     let destination = try destination()
-    let (artifact, files, commit) = try publish(to: destination, stage)
-    stage.console.table(Self.summary(of: files))
-    stage.console.note(Self.news(artifact, to, files.count, commit))
-    let metrics = commit.map {
-      ["commit": $0.commit.map { .string($0) } ?? .null, "url": $0.url.map { .string($0) } ?? .null] as JSON
-    }
+    let (artifact, delivery) = try publish(to: destination, stage)
+    stage.console.table(Self.summary(of: delivery.files))
+    stage.console.note(Self.news(artifact, to, delivery))
     try stage.publish(
-      try stage.writer(), section: section(of: artifact, destination, files),
-      metrics: metrics.map { [$0] } ?? [])
+      try stage.writer(), section: section(of: artifact, destination, delivery.files),
+      metrics: delivery.push.map { [$0.record] } ?? [])
   }
 
-  private static func news(_ artifact: Artifact, _ place: String, _ count: Int, _ commit: HubPush.Outcome?)
-    -> String
-  {
-    guard let commit else { return "published \(artifact.kind.words) to \(place)" }
-    if commit.url == nil, commit.unchanged == count {
+  private static func news(_ artifact: Artifact, _ place: String, _ delivery: Delivery) -> String {
+    guard let push = delivery.push else { return "published \(artifact.kind.words) to \(place)" }
+    guard let made = push.made else {
       return "\(place) holds \(artifact.kind.words) as it is; there was nothing to push"
     }
-    return
-      "pushed \(artifact.kind.words): \(count - commit.unchanged) of \(count) files are new at \(commit.url ?? place)"
+    let count = delivery.files.count
+    return "pushed \(artifact.kind.words): \(count - push.unchanged) of \(count) files are new at \(made)"
+  }
+
+  /// What lies at the destination now.
+  private struct Delivery {
+    /// What a server did.
+    struct Push {
+      /// Where to look at what was made; nil when nothing had to be.
+      let made: String?
+      /// How many files were there.
+      let unchanged: Int
+      /// What the run record keeps of it.
+      let record: JSON
+    }
+
+    let files: [ArtifactFile]
+    var push: Push?
   }
 
   /// Publishes the artifact, or what PEFT loads of it.
   private func publish(
     to destination: Destination, _ stage: Stage
-  ) throws -> (artifact: Artifact, files: [ArtifactFile], commit: HubPush.Outcome?) {
+  ) throws -> (artifact: Artifact, Delivery) {
     var artifact = try stage.input("artifact")
     let scratch = try ScratchDirectory()
     defer { withExtendedLifetime(scratch) {} }
@@ -123,31 +135,53 @@ import StageSupport
       let files = try publication.copy(
         to: path, record: lineage(of: try stage.input("artifact")),
         replacing: replace)
-      return (artifact, files, nil)
-    case .archive(let path): return (artifact, try publication.pack(to: path, replacing: replace), nil)
+      return (artifact, Delivery(files: files))
+    case .archive(let path):
+      return (artifact, Delivery(files: try publication.pack(to: path, replacing: replace)))
     case .huggingFace(let repository):
-      let (files, commit) = try push(publication, of: artifact.kind, to: repository, stage.console)
-      return (artifact, files, commit)
-    case .registry, .objectStore: throw notAvailable(destination)
+      return (artifact, try push(publication, of: artifact.kind, to: repository, stage.console))
+    case .registry(let reference): return (artifact, try push(publication, to: reference, stage.console))
+    case .objectStore: throw notAvailable(destination)
     }
   }
 
   private func push(
     _ publication: Publication, of kind: ArtifactKind, to repository: HuggingFaceRepository,
     _ console: Console
-  ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
+  ) throws(Failure) -> Delivery {
     let hub = try HuggingFaceHub(environment: Console.environment) { Interruption.isRequested }
     let options = HubPush.Options(
       message: commitMessage ?? "Upload \(kind.rawValue)", isPrivate: `private` ? true : nil,
       createsPullRequest: createPR,
       replacesOtherKinds: replace)
-    let outcome = try console.transfer("uploading") { begin throws(Failure) in
+    let (files, outcome) = try console.transfer("uploading") { begin throws(Failure) in
       try publication.push(to: repository, of: hub, options, progress: begin)
     }
-    if `private`, outcome.outcome.wasThere {
+    if `private`, outcome.wasThere {
       console.warn("'\(repository.id)' was there before, and stays as public or private as it is")
     }
-    return outcome
+    let isNew = outcome.url != nil || outcome.unchanged < files.count
+    return Delivery(
+      files: files,
+      push: Delivery.Push(
+        made: isNew ? outcome.url ?? to : nil, unchanged: outcome.unchanged,
+        record: [
+          "commit": outcome.commit.map { .string($0) } ?? .null, "url": outcome.url.map { .string($0) } ?? .null,
+        ]))
+  }
+
+  private func push(
+    _ publication: Publication, to reference: RegistryReference, _ console: Console
+  ) throws(Failure) -> Delivery {
+    let registry = try ContainerRegistry(reference, environment: Console.environment) { Interruption.isRequested }
+    let (files, outcome) = try console.transfer("uploading") { begin throws(Failure) in
+      try publication.push(to: registry, replacing: replace, progress: begin)
+    }
+    return Delivery(
+      files: files,
+      push: Delivery.Push(
+        made: outcome.wasThere ? nil : "\(to) (\(outcome.manifest.prefix(19)))", unchanged: outcome.unchanged,
+        record: ["manifest": .string(outcome.manifest)]))
   }
 
   private func export(_ checkpoint: Artifact, _ stage: Stage) throws(Failure) -> AdapterExport {
@@ -162,15 +196,15 @@ import StageSupport
   private func destination() throws(Failure) -> Destination {
     let destination = try Destination(to)
     switch destination {
-    case .directory, .archive, .huggingFace: return destination
-    case .registry, .objectStore: throw notAvailable(destination)
+    case .directory, .archive, .huggingFace, .registry: return destination
+    case .objectStore: throw notAvailable(destination)
     }
   }
 
   private func notAvailable(_ destination: Destination) -> Failure {
     Failure(
       .usage, "pushing to \(destination.scheme):// is not available in this version",
-      hint: "push to hf://ORG/NAME, or to dir:PATH or file:PATH.tar.zst and upload that")
+      hint: "push to file:PATH.tar.zst and upload that, or to hf:// or oci://")
   }
 
   /// What goes out with a copy says which artifact it was made from, and nothing about this machine.

@@ -51,8 +51,11 @@ import Testing
     let model = Self.root.appendingPathComponent("pipelines/quickstart/model").path
     try FileManager.default.copyItem(atPath: model, toPath: sandbox.path("model"))
     let hub = try HubServer(sandbox, seeds: ["HuggingFaceTB/SmolLM2-135M": "model"])
+    let registry = try RegistryServer(sandbox)
+    let environment = hub.environment.merging(registry.environment) { $1 }
     for block in try Self.blocks().dropFirst(2) {
-      let result = try shell(block, in: sandbox, environment: hub.environment)
+      let own = block.replacingOccurrences(of: "localhost:5000", with: registry.authority)
+      let result = try shell(own, in: sandbox, environment: environment)
       #expect(result.code == 0, "\(block)\n\(result.output)")
     }
     for file in ["adapter/adapter_model.safetensors", "merged/model.safetensors", "result/artifact.json"] {
