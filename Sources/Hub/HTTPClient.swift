@@ -112,7 +112,7 @@ import Glibc
     try setProtocols(request.url)
     if let certificates { try set(CURLOPT_CAINFO, certificates) }
     try set(CURLOPT_USERAGENT, "randlora")
-    try setLimits(isFile: request.isFile || receive != nil)
+    try setLimits(isFile: request.isFile && !request.isAnsweredLate || receive != nil)
     try setMethod(request, transfer)
     var list: UnsafeMutablePointer<curl_slist>?
     defer { unsafe curl_slist_free_all(list) }

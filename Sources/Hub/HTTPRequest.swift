@@ -14,6 +14,8 @@ struct HTTPRequest: Sendable {
   /// Sent as they are; `Authorization` never leads to another place than `url`, for redirects are requests of their own.
   var headers: [(name: String, value: String)] = []
   var body: Body = .none
+  /// Whether the server may have much to do with a file before it answers.
+  var isAnsweredLate = false
 
   var isFile: Bool { if case .file = body { true } else { false } }
 }
@@ -21,7 +23,7 @@ struct HTTPRequest: Sendable {
 /// What a server answered.
 struct HTTPResponse: Sendable {
   var status = 0
-  /// By names in lower case; of several of a name, the last.
+  /// By names in lower case; of several of a name, the last. What may be chosen from, `www-authenticate`, is all there.
   var headers: [String: String] = [:]
   /// Empty when it was handed on piece by piece.
   var body: [UInt8] = []

@@ -70,7 +70,8 @@ package struct Publication: Sendable {
   ) throws(Failure) -> (files: [ArtifactFile], outcome: HubPush.Outcome) {
     let files = try outgoing()
     return (
-      Self.published(artifact), try HubPush(files, of: artifact.kind, to: repository, hub, options)(progress: progress)
+      Self.published(artifact),
+      try HubPush(files, of: artifact.kind, to: repository, hub, options)(progress: progress)
     )
   }
 
@@ -92,7 +93,9 @@ package struct Publication: Sendable {
   private func outgoing() throws(Failure) -> [OutgoingFile] {
     try artifact.verify(.always)
     return try Self.published(artifact).map { file throws(Failure) in
-      let path = file.path == Manifest.fileName ? "\(artifact.directory)/\(file.path)" : try artifact.path(of: file.path)
+      let path =
+        file.path == Manifest.fileName
+        ? "\(artifact.directory)/\(file.path)" : try artifact.path(of: file.path)
       return OutgoingFile(name: file.path, path: path, bytes: file.bytes, sha256: file.sha256)
     }
   }

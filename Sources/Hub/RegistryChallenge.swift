@@ -1,35 +1,28 @@
-/// What a registry wants to be shown, as `WWW-Authenticate` says it: `Bearer realm="https://…",service="…",scope="…"` or
-/// `Basic realm="…"` (RFC 9110 §11.6.1, and the token protocol of the Distribution project).
+/// A way in which a registry may be shown who asks, as `WWW-Authenticate` says it: `Bearer realm="https://…",service="…"` or
+/// `Basic realm="…"` (RFC 9110 §11.6.1).
 struct RegistryChallenge: Equatable {
-  enum Scheme: Equatable {
-    case basic, bearer
-  }
-
-  let scheme: Scheme
+  /// In lower case.
+  let scheme: String
   /// By names in lower case.
-  let parameters: [String: String]
+  var parameters: [String: String] = [:]
 
-  /// Nil when it is of another scheme or makes no sense.
-  init?(_ header: String) {
-    var rest = Substring(header).drop { $0 == " " }
-    switch rest.prefix(while: { $0 != " " }).lowercased() {
-    case "basic": scheme = .basic
-    case "bearer": scheme = .bearer
-    default: return nil
-    }
-    rest = rest.drop { $0 != " " }
-    var parameters: [String: String] = [:]
+  /// All that a header offers, as far as it makes sense.
+  static func all(in header: String) -> [RegistryChallenge] {
+    var found: [RegistryChallenge] = []
+    var rest = Substring(header)
     while true {
       rest = rest.drop { $0 == " " || $0 == "," }
-      if rest.isEmpty { break }
-      let name = rest.prefix { $0 != "=" && $0 != "," }
-      rest = rest.dropFirst(name.count)
-      guard rest.first == "=", !name.isEmpty else { return nil }
-      rest = rest.dropFirst()
-      guard let value = rest.first == "\"" ? Self.quoted(&rest) : Self.token(&rest) else { return nil }
-      parameters[name.lowercased()] = value
+      let word = rest.prefix { !" ,=".contains($0) }
+      guard !word.isEmpty else { return found }
+      rest = rest.dropFirst(word.count)
+      guard let equals = rest.first(where: { $0 != " " }), equals == "=", !found.isEmpty else {
+        found.append(RegistryChallenge(scheme: word.lowercased()))
+        continue
+      }
+      rest = rest.drop { $0 == " " }.dropFirst().drop { $0 == " " }
+      guard let value = rest.first == "\"" ? quoted(&rest) : token(&rest) else { return found }
+      found[found.count - 1].parameters[word.lowercased()] = value
     }
-    self.parameters = parameters
   }
 
   private static func token(_ rest: inout Substring) -> String? {

@@ -17,19 +17,26 @@ package struct RegistryPush {
   }
 
   private struct Blob {
-    let digest: Digest
+    let name: String
     let body: HTTPRequest.Body
     let bytes: Int
 
-    var name: String { "sha256:" + digest.hex }
+    init(_ file: OutgoingFile) {
+      (name, body, bytes) = (file.sha256.registryName, .file(path: file.path, 0..<file.bytes), file.bytes)
+    }
+
+    init(_ content: [UInt8]) {
+      (name, body, bytes) = (Digest.sha256(content).registryName, .bytes(content), content.count)
+    }
   }
 
   private static let manifestType = "application/vnd.oci.image.manifest.v1+json"
-  /// What a tag may hold besides; without them registries deny that it holds anything.
-  private static let otherTypes = [
-    "application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-  ]
+  /// Whatever a tag holds; of what is not named here, registries may deny that it is there.
+  private static let anyType = [
+    manifestType, "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json", "*/*",
+  ].joined(separator: ", ")
 
   private let registry: ContainerRegistry
   private let files: [OutgoingFile]
@@ -45,31 +52,24 @@ package struct RegistryPush {
 
   /// Sends what the repository does not have, and puts the tag to it.
   ///
-  /// - Parameters:
-  ///   - progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Parameter progress: told what is to be sent in bytes, and then how many bytes went out.
   /// - Throws: `Failure.outputExists` when the tag holds something else, `Failure.missingInput` when the registry grants no
-  ///   access, `Failure.io` when it cannot be reached, `Failure.interrupted`.
+  ///   access, `Failure.io` when it cannot be reached, `Failure.badData` when what it answers makes no sense,
+  ///   `Failure.interrupted`, and as `RegistryCredentials.find` does.
   func callAsFunction(progress: (_ total: Int) -> (Int) -> Void) throws(Failure) -> Outcome {
-    let config = try config.canonical
-    let configBlob = Blob(digest: .sha256(config), body: .bytes(config), bytes: config.count)
-    let manifest = try manifest(configBlob).canonical
-    let name = "sha256:" + Digest.sha256(manifest).hex
-    if try holds(manifest) { return Outcome(manifest: name, unchanged: files.count, wasThere: true) }
-    var pending: [Blob] = []
-    var unchanged = 0
-    for file in files {
-      let blob = Blob(digest: file.sha256, body: .file(path: file.path, 0..<file.bytes), bytes: file.bytes)
-      if try has(blob) {
-        unchanged += 1
-      } else if !pending.contains(where: { $0.digest == blob.digest }) {
-        pending.append(blob)
-      }
-    }
-    if try !has(configBlob) { pending.append(configBlob) }
-    let sent = progress(pending.reduce(0) { $0 + $1.bytes })
-    for blob in pending { try send(blob, sent) }
-    try put(manifest)
-    return Outcome(manifest: name, unchanged: unchanged, wasThere: false)
+    let config = Blob(try config.canonical)
+    let manifest = Blob(try manifest(config).canonical)
+    if try holds(manifest) { return Outcome(manifest: manifest.name, unchanged: files.count, wasThere: true) }
+    let missing = try missing(files.map(Blob.init) + [config])
+    let sent = progress(missing.reduce(0) { $0 + $1.bytes })
+    for blob in missing { try send(blob, sent) }
+    let url = try registry.url("manifests/\(reference.tag)")
+    let response = try registry.ask(
+      HTTPRequest(
+        method: "PUT", url: url, headers: [("Content-Type", Self.manifestType)], body: manifest.body))
+    guard response.isSuccess else { throw registry.refusal(response, of: url) }
+    let unchanged = files.count { file in !missing.contains { $0.name == file.sha256.registryName } }
+    return Outcome(manifest: manifest.name, unchanged: unchanged, wasThere: false)
   }
 
   // MARK: - What is kept
@@ -81,7 +81,7 @@ package struct RegistryPush {
     return [
       "descriptor": ["name": .string(model)],
       "config": hasWeights ? ["format": "safetensors"] : [:],
-      "modelfs": ["type": "layers", "diffIds": .array(files.map { .string("sha256:" + $0.sha256.hex) })],
+      "modelfs": ["type": "layers", "diffIds": .array(files.map { .string($0.sha256.registryName) })],
     ]
   }
 
@@ -90,16 +90,18 @@ package struct RegistryPush {
       "schemaVersion": 2, "mediaType": .string(Self.manifestType),
       "artifactType": "application/vnd.cncf.model.manifest.v1+json",
       "config": [
-        "mediaType": "application/vnd.cncf.model.config.v1+json", "digest": .string(config.name), "size": .integer(config.bytes),
+        "mediaType": "application/vnd.cncf.model.config.v1+json", "digest": .string(config.name),
+        "size": .integer(config.bytes),
       ],
       "layers": .array(
         files.map { file in
           [
-            "mediaType": .string(mediaType(of: file)), "digest": .string("sha256:" + file.sha256.hex),
+            "mediaType": .string(mediaType(of: file)), "digest": .string(file.sha256.registryName),
             "size": .integer(file.bytes),
             // ModelPack's name for the path, and the one by which ORAS calls the file.
             "annotations": [
-              "org.cncf.model.filepath": .string(file.name), "org.opencontainers.image.title": .string(file.name),
+              "org.cncf.model.filepath": .string(file.name),
+              "org.opencontainers.image.title": .string(file.name),
             ],
           ]
         }),
@@ -107,72 +109,100 @@ package struct RegistryPush {
   }
 
   private func mediaType(of file: OutgoingFile) -> String {
-    let role =
-      if file.name.hasSuffix(".md") { "doc" } else if file.name == Manifest.fileName { "weight.config" } else if kind == .dataset {
-        "dataset"
-      } else if file.name.hasSuffix(".safetensors") || file.name.hasSuffix(".gguf") { "weight" } else { "weight.config" }
-    return "application/vnd.cncf.model.\(role).v1.raw"
+    "application/vnd.cncf.model.\(role(of: file)).v1.raw"
+  }
+
+  private func role(of file: OutgoingFile) -> String {
+    if file.name.hasSuffix(".md") { return "doc" }
+    if file.name == Manifest.fileName { return "weight.config" }
+    if kind == .dataset { return "dataset" }
+    return [".safetensors", ".gguf"].contains(where: file.name.hasSuffix) ? "weight" : "weight.config"
   }
 
   // MARK: - What is there
 
   /// Whether the tag holds just this manifest.
-  private func holds(_ manifest: [UInt8]) throws(Failure) -> Bool {
+  private func holds(_ manifest: Blob) throws(Failure) -> Bool {
     let url = try registry.url("manifests/\(reference.tag)")
-    let types = ([Self.manifestType] + Self.otherTypes).joined(separator: ", ")
-    let response = try registry.ask(HTTPRequest(url: url, headers: [("Accept", types)]))
+    let response = try registry.ask(HTTPRequest(url: url, headers: [("Accept", Self.anyType)]))
     if response.status == 404 { return false }
     guard response.isSuccess else { throw registry.refusal(response, of: url) }
-    if response.body == manifest { return true }
-    guard replacing else {
+    let found = Digest.sha256(response.body).registryName
+    guard found == manifest.name || replacing else {
       throw Failure(
-        .outputExists, "oci://\(reference) holds something else (sha256:\(Digest.sha256(response.body).hex))",
+        .outputExists, "oci://\(reference) holds something else (\(found))",
         hint: "push under another tag, or let it give way with --replace")
     }
-    return false
+    return found == manifest.name
+  }
+
+  /// Those that the repository does not have, each once.
+  private func missing(_ blobs: [Blob]) throws(Failure) -> [Blob] {
+    var missing: [Blob] = []
+    for blob in blobs where !missing.contains(where: { $0.name == blob.name }) {
+      if try !has(blob) { missing.append(blob) }
+    }
+    return missing
   }
 
   private func has(_ blob: Blob) throws(Failure) -> Bool {
     let url = try registry.url("blobs/\(blob.name)")
     let response = try registry.ask(HTTPRequest(method: "HEAD", url: url))
     if response.status == 404 { return false }
-    // The place of a blob may be another one; that there is such a place says enough.
-    guard response.isSuccess || response.isRedirect else { throw registry.refusal(response, of: url) }
+    if response.isSuccess { return true }
+    // It may lie in another place; that there is such a place says enough. One of the registry's own may ask for a login.
+    guard response.isRedirect, let location = response.headers["location"],
+      try !registry.owns(url.following(location))
+    else {
+      throw registry.refusal(response, of: url)
+    }
     return true
   }
 
   // MARK: - What is sent
 
-  /// Sends a blob in one piece. A connection that is lost takes the upload with it, which is begun anew then.
+  /// Tries of one blob, and seconds to wait after the first of them, doubled each time.
+  private static let tries = 5, firstPause = 1.0
+
+  /// Sends a blob in one piece. An upload that broke off may hold a part of it, so that another try begins another upload.
   private func send(_ blob: Blob, _ sent: @escaping (Int) -> Void) throws(Failure) {
-    var last: (response: HTTPResponse, url: URLText)?
-    for _ in 0..<3 {
-      let start = try registry.url("blobs/uploads/")
-      let begun = try registry.ask(HTTPRequest(method: "POST", url: start, body: .bytes([])))
-      guard begun.status == 202, let location = begun.headers["location"] else {
-        throw registry.refusal(begun, of: start)
-      }
-      let place = try start.following(location).adding(query: "digest=\(blob.name)")
-      var count = 0
-      let response = try registry.ask(
+    var pause = Self.firstPause
+    for attempt in 1...Self.tries {
+      let uploads = try registry.url("blobs/uploads/")
+      let place = try begin(at: uploads).adding(query: "digest=\(blob.name)")
+      let response = try registry.upload(
         HTTPRequest(
-          method: "PUT", url: place, headers: [("Content-Type", "application/octet-stream")], body: blob.body)
-      ) {
-        count += $0
-        sent($0)
-      }
+          method: "PUT", url: place, headers: [("Content-Type", "application/octet-stream")], body: blob.body,
+          isAnsweredLate: true), sent: sent)
       if response.isSuccess { return }
-      last = (response, place)
-      guard [404, 416].contains(response.status) else { break }
-      sent(-count)
+      let isLost = response.status == 0
+      guard isLost || response.isTemporary else { throw registry.refusal(response, of: uploads) }
+      // All may have arrived but the answer.
+      if try has(blob) { return sent(blob.bytes) }
+      guard attempt < Self.tries else {
+        throw isLost
+          ? Failure(
+            .io, "\(place.origin) breaks off when \(blob.bytes) bytes are sent",
+            hint: "run the same command again later")
+          : registry.refusal(response, of: uploads)
+      }
+      try registry.client.sleep(pause)
+      pause *= 2
     }
-    if let last { throw registry.refusal(last.response, of: last.url) }
   }
 
-  private func put(_ manifest: [UInt8]) throws(Failure) {
-    let url = try registry.url("manifests/\(reference.tag)")
-    let response = try registry.ask(
-      HTTPRequest(method: "PUT", url: url, headers: [("Content-Type", Self.manifestType)], body: .bytes(manifest)))
-    guard response.isSuccess else { throw registry.refusal(response, of: url) }
+  /// Where a blob is to be sent.
+  private func begin(at uploads: URLText) throws(Failure) -> URLText {
+    let response = try registry.ask(HTTPRequest(method: "POST", url: uploads, body: .bytes([])))
+    guard response.isSuccess else { throw registry.refusal(response, of: uploads) }
+    guard let location = response.headers["location"] else {
+      throw Failure(.badData, "\(uploads.text) does not say where to send what")
+    }
+    return try uploads.following(location)
   }
+}
+
+extension Digest {
+  /// As registries write it.
+  fileprivate var registryName: String { "sha256:" + hex }
 }

@@ -14,7 +14,7 @@ package struct RegistryReference: Sendable, Equatable, CustomStringConvertible {
 
   static let dockerHub = "docker.io"
 
-  /// Where the registry answers. One on this machine speaks http, as Docker has it.
+  /// Where the registry answers. One on this machine is asked over http.
   var endpoint: URLText {
     get throws(Failure) {
       let isHere = URLText.isThisMachine(host)
@@ -51,14 +51,16 @@ package struct RegistryReference: Sendable, Equatable, CustomStringConvertible {
       text.hasPrefix("[") ? text.firstIndex(of: "]").map(text.index(after:)) : text.firstIndex(of: ":")
     let host = text[..<(nameEnd ?? text.endIndex)]
     let after = text[host.endIndex...]
-    guard !host.isEmpty, host.utf8.allSatisfy({ isLetterOrDigit($0) || ".-[]:".utf8.contains($0) }) else {
+    guard !host.isEmpty, host.hasPrefix("[") == host.hasSuffix("]"),
+      host.utf8.allSatisfy({ isLetterOrDigit($0) || ".-[]:".utf8.contains($0) })
+    else {
       throw Destination.malformed(uri, "'\(host)' is no host name")
     }
-    if after.isEmpty { return (String(host), nil) }
+    if after.isEmpty { return (host.lowercased(), nil) }
     guard after.hasPrefix(":"), let port = Int(after.dropFirst()), (1...65535).contains(port),
       after.dropFirst().utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { throw Destination.malformed(uri, "'\(after.dropFirst())' is no port") }
-    return (String(host), port)
+    return (host.lowercased(), port)
   }
 
   /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`

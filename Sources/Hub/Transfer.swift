@@ -56,7 +56,9 @@ final class Transfer {
       response = HTTPResponse(status: fields.count > 1 ? Int(fields[1].prefix { $0.isNumber }) ?? 0 : 0)
     } else if let colon = line.firstIndex(of: ":") {
       let value = line[line.index(after: colon)...].drop { $0.isWhitespace }
-      response.headers[line[..<colon].lowercased()] = String(value.prefix { !$0.isNewline })
+      let name = line[..<colon].lowercased()
+      let others = name == "www-authenticate" ? response.headers[name].map { $0 + ", " } ?? "" : ""
+      response.headers[name] = others + value.prefix { !$0.isNewline }
     }
   }
 

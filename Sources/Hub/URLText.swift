@@ -29,7 +29,8 @@ package struct URLText: Sendable, Equatable {
       throw refuse("it is not encrypted: use https://")
     }
     self.text = text
-    origin = scheme + authority.lowercased()
+    let usual = scheme == "https://" ? ":443" : ":80"
+    origin = scheme + (authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased()
   }
 
   static func isThisMachine(_ host: String) -> Bool { ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) }

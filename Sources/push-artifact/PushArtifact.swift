@@ -166,14 +166,17 @@ import StageSupport
       push: Delivery.Push(
         made: isNew ? outcome.url ?? to : nil, unchanged: outcome.unchanged,
         record: [
-          "commit": outcome.commit.map { .string($0) } ?? .null, "url": outcome.url.map { .string($0) } ?? .null,
+          "commit": outcome.commit.map { .string($0) } ?? .null,
+          "url": outcome.url.map { .string($0) } ?? .null,
         ]))
   }
 
   private func push(
     _ publication: Publication, to reference: RegistryReference, _ console: Console
   ) throws(Failure) -> Delivery {
-    let registry = try ContainerRegistry(reference, environment: Console.environment) { Interruption.isRequested }
+    let registry = try ContainerRegistry(reference, environment: Console.environment) {
+      Interruption.isRequested
+    }
     let (files, outcome) = try console.transfer("uploading") { begin throws(Failure) in
       try publication.push(to: registry, replacing: replace, progress: begin)
     }

@@ -14,7 +14,7 @@ import Testing
   ("hf://org/name@refs/pr/1", "hf", "org/name@refs/pr/1"),
   ("oci://localhost:5000/team/adapter:v1", "oci", "localhost:5000/team/adapter:v1"),
   ("oci://ghcr.io/a__b/c-d.e:latest", "oci", "ghcr.io/a__b/c-d.e:latest"),
-  ("oci://[::1]:5000/a:b", "oci", "[::1]:5000/a:b"),
+  ("oci://[::1]:5000/a:b", "oci", "[::1]:5000/a:b"), ("oci://GHCR.io/a:B", "oci", "ghcr.io/a:B"),
   ("s3://my-bucket/a/b/", "s3", "my-bucket/a/b"),
 ])
 func `a destination has a scheme and a name`(uri: String, scheme: String, name: String) throws {
@@ -55,7 +55,7 @@ func `a destination has a scheme and a name`(uri: String, scheme: String, name: 
   ("hf://a/b@x..y", "'x..y' is no branch, tag or commit"),
   ("hf://a/b@-x", "'-x' is no branch, tag or commit"),
   ("oci://host", "the repository is missing"),
-  ("oci:///a:b", "'' is no host name"),
+  ("oci:///a:b", "'' is no host name"), ("oci://[::1/a:b", "'[::1' is no host name"),
   ("oci://host/a", "the tag is missing"),
   ("oci://host:0/a:b", "'0' is no port"),
   ("oci://host:+80/a:b", "'+80' is no port"),

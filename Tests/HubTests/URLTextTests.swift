@@ -5,8 +5,9 @@ import Testing
 
 @Test(arguments: [
   ("https://huggingface.co", "https://huggingface.co"), ("https://HOST:8443/a?b#c", "https://host:8443"),
-  ("http://localhost:80/x", "http://localhost:80"), ("http://[::1]:5000", "http://[::1]:5000"),
-  ("http://127.0.0.1", "http://127.0.0.1"),
+  ("http://localhost:8080/x", "http://localhost:8080"), ("http://[::1]:5000", "http://[::1]:5000"),
+  ("http://127.0.0.1", "http://127.0.0.1"), ("https://h:443/a", "https://h"), ("http://localhost:80", "http://localhost"),
+  ("https://h:4443", "https://h:4443"), ("https://h:80", "https://h:80"),
 ])
 func `a URL knows the origin that tokens are for`(text: String, origin: String) throws {
   #expect(try URLText(text, from: "it").origin == origin)

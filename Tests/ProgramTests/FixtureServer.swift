@@ -40,7 +40,8 @@ class FixtureServer {
 
   /// What was asked: "hub POST /api/… token -".
   func requests() throws -> [String] {
-    String(decoding: try sandbox.read("\(name)/requests"), as: UTF8.self).split(separator: "\n").map(String.init)
+    String(decoding: try sandbox.read("\(name)/requests"), as: UTF8.self).split(separator: "\n").map(
+      String.init)
   }
 
   func forgetRequests() throws { try sandbox.write("", to: "\(name)/requests") }
@@ -111,6 +112,9 @@ final class RegistryServer: FixtureServer {
   var authority: String { String(endpoint.dropFirst("http://".count)) }
 
   override var environment: [String: String] {
-    ["DOCKER_CONFIG": sandbox.path("docker"), "XDG_RUNTIME_DIR": "", "REGISTRY_AUTH_FILE": ""]
+    [
+      "DOCKER_CONFIG": sandbox.path("docker"), "XDG_RUNTIME_DIR": sandbox.path("none"),
+      "XDG_CONFIG_HOME": sandbox.path("none"), "REGISTRY_AUTH_FILE": "",
+    ]
   }
 }

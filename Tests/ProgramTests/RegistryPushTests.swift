@@ -29,7 +29,9 @@ func `an artifact is pushed under a tag, and a second push sends nothing`(login:
     #expect(try sandbox.read("registry/blobs/\(digest.dropFirst(7))") == sandbox.read("local/\(name)"))
   }
   #expect(
-    layers.map { $0["mediaType"]?.stringValue ?? "" }.map { $0.dropFirst("application/vnd.cncf.model.".count) } == [
+    layers.map { $0["mediaType"]?.stringValue ?? "" }.map {
+      $0.dropFirst("application/vnd.cncf.model.".count)
+    } == [
       "doc.v1.raw", "weight.config.v1.raw", "weight.v1.raw", "weight.config.v1.raw",
     ])
   let result = try #require(try first.json()["result"])
@@ -42,7 +44,9 @@ func `an artifact is pushed under a tag, and a second push sends nothing`(login:
   #expect(try !registry.requests().contains { $0.contains(" PUT ") || $0.contains(" POST ") })
 }
 
-@Test func `another tag gets what is there already without sending it, and a tag moves only on request`() throws {
+@Test func `another tag gets what is there already without sending it, and a tag moves only on request`()
+  throws
+{
   let sandbox = try sandboxToPublishFrom()
   let registry = try RegistryServer(sandbox)
   try registry.succeed("push-artifact", registry.push + ["receipt"])
@@ -51,13 +55,17 @@ func `an artifact is pushed under a tag, and a second push sends nothing`(login:
   #expect(other.errors.contains("0 of 4 files are new"))
   let smaller = registry.push + ["third", "--no-save-projection"]
   try registry.fail(
-    "push-artifact", smaller, code: 73, saying: "oci://\(registry.authority)/team/tuned:v1 holds something else (sha256:")
+    "push-artifact", smaller, code: 73,
+    saying: "oci://\(registry.authority)/team/tuned:v1 holds something else (sha256:")
   let before = try sandbox.read(manifestPath)
   try registry.succeed("push-artifact", smaller + ["--replace"])
   #expect(try sandbox.read(manifestPath) != before)
 }
 
-@Test func `the password goes to the registry's tokens, tokens to the registry, and neither to where blobs go`() throws {
+@Test
+func `the password goes to the registry's tokens, tokens to the registry, and neither to where blobs go`()
+  throws
+{
   let sandbox = try sandboxToPublishFrom()
   let registry = try RegistryServer(sandbox, login: "bearer", faults: ["elsewhere"])
   try registry.succeed("push-artifact", registry.push + ["receipt"])
@@ -66,7 +74,8 @@ func `an artifact is pushed under a tag, and a second push sends nothing`(login:
   for (place, scheme) in [("tokens", "Basic"), ("store", "-")] {
     #expect(requests.filter { $0.hasPrefix(place) }.allSatisfy { $0.hasSuffix(" \(scheme)") }, "\(requests)")
   }
-  #expect(requests.filter { $0.hasPrefix("registry") }.allSatisfy { $0.hasSuffix(" Bearer") || $0.hasSuffix(" -") })
+  #expect(
+    requests.filter { $0.hasPrefix("registry") }.allSatisfy { $0.hasSuffix(" Bearer") || $0.hasSuffix(" -") })
 }
 
 @Test(arguments: ["dropped", "unwell", "expired"])
@@ -90,7 +99,8 @@ func `a push goes through what happens to a registry`(fault: String) throws {
   }
   try fail("{}", code: 66, "hint: log in first: docker, oras or skopeo login \(registry.authority)")
   try fail(
-    String(decoding: config, as: UTF8.self).replacingOccurrences(of: #""auth": ""#, with: #""auth": "?"#), code: 65,
+    String(decoding: config, as: UTF8.self).replacingOccurrences(of: #""auth": ""#, with: #""auth": "?"#),
+    code: 65,
     "this is no user and password in base64")
   try fail(
     #"{"auths": {"\#(registry.authority)": {}}, "credsStore": "desktop"}"#, code: 64,

@@ -109,7 +109,7 @@ class Registry(Server):
         if shown.removeprefix("Bearer ") in tokens and not (self.command == "PUT" and once("expired")):
             return True
         tokens.clear()
-        challenge = f'Bearer realm="{tokens_at}/token",service="test",scope="repository:team/tuned:pull,push"'
+        challenge = f'Bearer realm="{tokens_at}/token",service="test",scope="repository:team/tuned:pull"'  # as for a look
         self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=challenge)
         return False
 
