@@ -151,8 +151,9 @@ import Glibc
     // Given up when nothing comes or goes for so many seconds: a file flows, while a server may think long about a commit.
     try set(CURLOPT_LOW_SPEED_LIMIT, 1)
     try set(CURLOPT_LOW_SPEED_TIME, isFile ? 60 : 600)
-    try set(CURLOPT_BUFFERSIZE, 512 << 10)
-    try set(CURLOPT_UPLOAD_BUFFERSIZE, 1 << 20)
+    // Wishes: a handle whose last try found no host keeps its buffers and refuses others (libcurl 7.88, setopt.c).
+    _ = unsafe rl_curl_set_number(handle, CURLOPT_BUFFERSIZE, 512 << 10)
+    _ = unsafe rl_curl_set_number(handle, CURLOPT_UPLOAD_BUFFERSIZE, 1 << 20)
   }
 
   private func setMethod(_ request: HTTPRequest, _ transfer: Transfer) throws(Problem) {

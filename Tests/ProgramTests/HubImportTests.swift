@@ -163,3 +163,12 @@ func `what a Hub must not get through with`(fault: String, code: Int32, message:
   for seen in codes.values { #expect(seen.contains(65) && seen.isSubset(of: [0, 65, 66, 74]), "\(codes)") }
   #expect(!sandbox.names.contains("x"))
 }
+
+@Test func `a host that is not found is called so, after every try`() throws {
+  let sandbox = try sandboxWithModel()
+  let outcome = try sandbox.run(
+    "import-base", ["--base-model", "org/tiny", "-o", "base"],
+    environment: ["HF_ENDPOINT": "https://hub.invalid", "HF_HUB_OFFLINE": "", "HF_HOME": sandbox.path("hf")])
+  #expect(outcome.code == 74)
+  #expect(outcome.errors.contains("/api/models/org/tiny/revision/main failed: Couldn't resolve host name"), "\(outcome.errors)")
+}
