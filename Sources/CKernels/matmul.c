@@ -102,11 +102,8 @@ INLINE void pack_transposed(size_t width, size_t n, size_t depth, size_t stride,
   for (size_t first = 0; first < n; first += width, packed += depth * width) {
     size_t m = n - first < width ? n - first : width, i = 0;
     const float *from = x + first * stride;
-    if (width == 6 && m == width) {
-      pack_some(6, width, depth, stride, from, packed);
-      continue;
-    }
-    for (; i + 8 <= m; i += 8) pack_some(8, width, depth, stride, from + i * stride, packed + i);
+    const size_t most = width == 6 ? 6 : 8;
+    for (; i + most <= m; i += most) pack_some(most, width, depth, stride, from + i * stride, packed + i);
     for (; i + 4 <= m; i += 4) pack_some(4, width, depth, stride, from + i * stride, packed + i);
     for (; i < width; i++)
       for (size_t k = 0; k < depth; k++) packed[k * width + i] = i < m ? from[i * stride + k] : 0.0f;

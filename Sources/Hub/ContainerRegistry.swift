@@ -20,8 +20,7 @@ package final class ContainerRegistry {
     isStopped: @escaping () -> Bool
   ) throws(Failure) {
     self.reference = reference
-    let certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].compactMap(environment).first { !$0.isEmpty }
-    client = try HTTPClient(certificates: certificates, isStopped: isStopped)
+    client = try HTTPClient(environment: environment, isStopped: isStopped)
     endpoint = try reference.endpoint
     login = RegistryLogin(reference: reference, endpoint: endpoint, client: client, environment: environment)
   }
@@ -45,18 +44,13 @@ package final class ContainerRegistry {
   /// - Throws: as `ask` does.
   func upload(_ request: HTTPRequest, sent: @escaping (Int) -> Void) throws(Failure) -> HTTPResponse {
     try authorized(request) { request throws(Failure) in
-      var count = 0, response = HTTPResponse()
       do throws(HTTPClient.Problem) {
-        response = try client.once(request) {
-          count += $0
-          sent($0)
-        }
+        return try client.once(request, sent: sent)
       } catch {
         try client.requireGoingOn()
         guard error.isTemporary else { throw client.unreachable(request, error) }
+        return HTTPResponse()
       }
-      if !response.isSuccess { sent(-count) }
-      return response
     }
   }
 
@@ -64,7 +58,7 @@ package final class ContainerRegistry {
   private func authorized(
     _ request: HTTPRequest, send: (HTTPRequest) throws(Failure) -> HTTPResponse
   ) throws(Failure) -> HTTPResponse {
-    guard request.url.origin == endpoint.origin else { return try send(request) }
+    guard owns(request.url) else { return try send(request) }
     let response = try send(request.adding(authorization))
     guard response.status == 401, let answer = try login.answer(to: response) else { return response }
     authorization = answer

@@ -14,53 +14,50 @@ import Glibc
 
   private let handle: UnsafeMutableRawPointer
   private let isStopped: () -> Bool
+  /// Whom to trust, when not those whom the machine trusts.
   private let certificates: String?
 
   /// Tries of one request, and seconds to wait after the first of them, doubled each time (`utils/_http.py`).
-  private static let tries = 5, firstPause = 1.0, longestPause = 8.0
+  static let tries = 5, firstPause = 1.0
+  private static let longestPause = 8.0
 
   /// More than any answer has that is not a file.
   private static let answerLimit = 64 << 20
 
   /// - Parameters:
-  ///   - certificates: a file of those to trust; nil for those that the machine trusts.
+  ///   - environment: the value of a variable.
   ///   - isStopped: whether to give up: asked a few times a second.
   /// - Throws: `Failure.internal` when libcurl cannot start.
-  init(certificates: String?, isStopped: @escaping () -> Bool) throws(Failure) {
+  init(environment: (String) -> String?, isStopped: @escaping () -> Bool) throws(Failure) {
     guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let handle = unsafe curl_easy_init() else {
       throw Failure(.internal, "libcurl cannot start")
     }
     unsafe self.handle = unsafe handle
-    (self.certificates, self.isStopped) = (certificates, isStopped)
+    self.isStopped = isStopped
+    // libcurl looks at neither by itself.
+    certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].compactMap(environment).first { !$0.isEmpty }
   }
 
   deinit { unsafe curl_easy_cleanup(handle) }
 
   /// Sends a request, again where a later try may succeed.
   ///
-  /// - Parameters:
-  ///   - sent: told how many bytes of the body went out; fewer than none when they have to be sent again.
+  /// - Parameter sent: told how many bytes of the body went out; fewer than none when they did in vain.
   /// - Returns: the answer, whatever its status.
   /// - Throws: `Failure.io` when there is none, `Failure.interrupted`.
   func send(_ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in }) throws(Failure) -> HTTPResponse
   {
     var attempt = 1, pause = Self.firstPause
     while true {
-      var count = 0, wait = pause
+      var wait = pause
       do throws(Problem) {
-        let response = try once(
-          request,
-          sent: { bytes in
-            count += bytes
-            sent(bytes)
-          })
+        let response = try once(request, sent: sent)
         guard response.isTemporary, attempt < Self.tries else { return response }
         wait = Self.wantedPause(response) ?? pause
       } catch {
         try requireGoingOn()
         guard error.isTemporary, attempt < Self.tries else { throw unreachable(request, error) }
       }
-      sent(-count)
       try sleep(wait)
       (attempt, pause) = (attempt + 1, min(2 * pause, Self.longestPause))
     }
@@ -101,13 +98,21 @@ import Glibc
 
   /// Sends a request once.
   ///
-  /// - Parameter receive: takes the body of a successful answer piece by piece, after its headers; false: no more.
+  /// - Parameters:
+  ///   - sent: told how many bytes of the body went out; fewer than none when they did in vain.
+  ///   - receive: takes the body of a successful answer piece by piece, after its headers; false: no more.
   func once(
     _ request: HTTPRequest, sent: @escaping (Int) -> Void = { _ in },
     receive: ((HTTPResponse, [UInt8]) -> Bool)? = nil
   ) throws(Problem) -> HTTPResponse {
     unsafe curl_easy_reset(handle)
-    let transfer = Transfer(sent: sent, receive: receive, limit: Self.answerLimit, isStopped: isStopped)
+    var count = 0, isTaken = false
+    defer { if !isTaken { sent(-count) } }
+    let note: (Int) -> Void = {
+      count += $0
+      sent($0)
+    }
+    let transfer = Transfer(sent: note, receive: receive, limit: Self.answerLimit, isStopped: isStopped)
     try set(CURLOPT_URL, request.url.text)
     try setProtocols(request.url)
     if let certificates { try set(CURLOPT_CAINFO, certificates) }
@@ -128,6 +133,7 @@ import Glibc
     if let problem = transfer.problem { throw problem }
     if code == CURLE_WRITE_ERROR, transfer.isEnough { return transfer.response }
     try check(code)
+    isTaken = transfer.response.isSuccess
     return transfer.response
   }
 

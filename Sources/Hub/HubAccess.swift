@@ -11,8 +11,6 @@ struct HubAccess: Sendable {
   let isOffline: Bool
   /// Goes to the endpoint's origin and nowhere else, and into no message.
   let token: String?
-  /// Whom to trust, when not those whom the machine trusts; libcurl looks at neither variable by itself.
-  let certificates: String?
 
   static let home = "https://huggingface.co"
 
@@ -31,7 +29,6 @@ struct HubAccess: Sendable {
     }
     let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
     cache = try Files.absolute(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? ours + "/hub")
-    certificates = ["SSL_CERT_FILE", "CURL_CA_BUNDLE"].compactMap(variable).first { !$0.isEmpty }
     isOffline = Self.isOn(value("HF_HUB_OFFLINE"))
     if Self.isOn(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
       token = nil

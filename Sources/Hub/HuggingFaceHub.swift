@@ -14,7 +14,7 @@ package struct HuggingFaceHub {
   /// - Throws: as `HubAccess` and `HTTPClient` do.
   package init(environment: (String) -> String?, isStopped: @escaping () -> Bool) throws(Failure) {
     access = try HubAccess(environment)
-    client = try HTTPClient(certificates: access.certificates, isStopped: isStopped)
+    client = try HTTPClient(environment: environment, isStopped: isStopped)
   }
 
   /// A URL of the Hub; the path's parts must be escaped already.

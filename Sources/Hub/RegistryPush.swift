@@ -161,13 +161,10 @@ package struct RegistryPush {
 
   // MARK: - What is sent
 
-  /// Tries of one blob, and seconds to wait after the first of them, doubled each time.
-  private static let tries = 5, firstPause = 1.0
-
   /// Sends a blob in one piece. An upload that broke off may hold a part of it, so that another try begins another upload.
   private func send(_ blob: Blob, _ sent: @escaping (Int) -> Void) throws(Failure) {
-    var pause = Self.firstPause
-    for attempt in 1...Self.tries {
+    var pause = HTTPClient.firstPause
+    for attempt in 1...HTTPClient.tries {
       let uploads = try registry.url("blobs/uploads/")
       let place = try begin(at: uploads).adding(query: "digest=\(blob.name)")
       let response = try registry.upload(
@@ -179,7 +176,7 @@ package struct RegistryPush {
       guard isLost || response.isTemporary else { throw registry.refusal(response, of: uploads) }
       // All may have arrived but the answer.
       if try has(blob) { return sent(blob.bytes) }
-      guard attempt < Self.tries else {
+      guard attempt < HTTPClient.tries else {
         throw isLost
           ? Failure(
             .io, "\(place.origin) breaks off when \(blob.bytes) bytes are sent",

@@ -23,7 +23,7 @@ package struct MemoryPlan: Sendable {
   /// The most tokens that go through the model together.
   package let tokens: Int
 
-  package var privateBytes: Int { parts.reduce(0) { $0 + $1.bytes } }
+  package var privateBytes: Int { parts.bytes }
   package var total: Int { mapped + privateBytes }
 
   /// - Parameters:
@@ -39,7 +39,7 @@ package struct MemoryPlan: Sendable {
     let need = StepMemory(
       model: model, adapter: adapter, tokens: tokens, stepTokens: recipe.tokensPerStep(rows: rows), threads: threads)
     let fitting = (0...need.savedLayers).first { recomputed in
-      need.mapped + need.parts(recomputing: recomputed).reduce(0) { $0 + $1.bytes } <= limit ?? .max
+      need.mapped + need.parts(recomputing: recomputed).bytes <= limit ?? .max
     }
     guard let recomputed = fitting else { throw need.refusal(limit: limit ?? 0) }
     self.tokens = tokens
@@ -57,4 +57,9 @@ package struct MemoryPlan: Sendable {
       "parts": .object(parts), "recomputed_layers": .integer(recomputedLayers), "micro_batch_tokens": .integer(tokens),
     ]
   }
+}
+
+extension [MemoryPlan.Part] {
+  /// All together.
+  var bytes: Int { reduce(0) { $0 + $1.bytes } }
 }

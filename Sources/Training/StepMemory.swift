@@ -49,13 +49,13 @@ struct StepMemory {
       MemoryPlan.Part(name: "logits and scratch", bytes: max(head, layerScratch) + panels + updates.scratch),
     ]
     return tensors + [
-      MemoryPlan.Part(name: "freed, to be used again", bytes: Tensor.freedBytes(besides: tensors.reduce(0) { $0 + $1.bytes })),
+      MemoryPlan.Part(name: "freed, to be used again", bytes: Tensor.freedBytes(besides: tensors.bytes)),
       MemoryPlan.Part(name: "program", bytes: Self.program),
     ]
   }
 
   func refusal(limit: Int) -> Failure {
-    let least = mapped + parts(recomputing: savedLayers).reduce(0) { $0 + $1.bytes }
+    let least = mapped + parts(recomputing: savedLayers).bytes
     func megabytes(_ bytes: Int) -> String { "\((bytes + 999_999) / 1_000_000) MB" }
     return Failure(
       .usage,
