@@ -28,31 +28,39 @@ package final class LinearUpdate: Sendable {
   ///   - weight: W (out, in)
   ///   - y: (T, out), overwritten.
   ///   - dropout: nil outside training.
-  package func forward(_ x: Tensor, through weight: Weight, into y: Tensor, rows: Rows, dropout: Dropout?) {
+  /// - Returns: what the first factor made of x, (T, inner), where `backward` wants it.
+  package func forward(
+    _ x: Tensor, through weight: Weight, into y: Tensor, rows: Rows, dropout: Dropout?
+  ) -> Tensor? {
     switch form {
     case .delta(let delta):
       delta.forward(x, through: weight, into: y, tokens: rows.tokens, dropped: dropped(x, rows, dropout))
+      return nil
     case .factors(let factors):
-      factors.forward(kept(x, rows, dropout), beside: x, through: weight, into: y, tokens: rows.tokens)
+      return factors.forward(kept(x, rows, dropout), beside: x, through: weight, into: y, tokens: rows.tokens)
     }
   }
 
   /// Writes the gradient with respect to `x`, and keeps that of the parameters for `finish`.
   /// - Parameters:
   ///   - dY: (T, out)
-  ///   - x: (T, in), the same as in the forward pass.
+  ///   - x: (T, in), the same as in the forward pass; asked for only where it counts.
+  ///   - inner: what `forward` returned.
   ///   - dX: (T, in), or nil when nothing below needs it.
   ///   - adding: whether to add to what `dX` holds.
   package func backward(
-    dY: Tensor, x: Tensor, through weight: Weight, into dX: Tensor?, adding: Bool, rows: Rows, dropout: Dropout?
+    dY: Tensor, x: @autoclosure () -> Tensor, inner: Tensor?, through weight: Weight, into dX: Tensor?, adding: Bool,
+    rows: Rows, dropout: Dropout?
   ) {
     switch form {
     case .delta(let delta):
+      let x = x()
       delta.backward(
         dY: dY, x: x, through: weight, into: dX, adding: adding, tokens: rows.tokens,
         dropped: dropped(x, rows, dropout))
     case .factors(let factors):
-      let dU = factors.backward(dY: dY, x: kept(x, rows, dropout), tokens: rows.tokens, inputGradient: dX != nil)
+      let dU = factors.backward(
+        dY: dY, x: kept(x(), rows, dropout), inner: inner, tokens: rows.tokens, inputGradient: dX != nil)
       guard let dX, let dU else { return }
       if let dropout {
         weight.backward(dY, into: dX, adding: adding, tokens: rows.tokens)
@@ -128,30 +136,34 @@ struct TwoFactors: Sendable {
   let firstGradient: Matrix?
   let secondGradient: Matrix?
 
-  private func inner(_ x: Matrix) -> Matrix {
-    let u = Tensor(unfilled: [x.rows, first.rows])
-    MatMul.multiply(x, first.transposed, into: Matrix(u))
-    return Matrix(u)
-  }
-
   /// `y = x · Wᵀ + kept · ΔWᵀ`
-  func forward(_ kept: Tensor, beside x: Tensor, through weight: Weight, into y: Tensor, tokens T: Int) {
-    let u = inner(Matrix(kept, rows: T, columns: first.columns))
-    weight.forward(x, and: LowRank(u, times: second.transposed, factor: scaling), into: y, tokens: T)
+  /// - Returns: `kept · firstᵀ`, (T, inner), when the gradient of `second` is made of it.
+  func forward(_ kept: Tensor, beside x: Tensor, through weight: Weight, into y: Tensor, tokens T: Int) -> Tensor? {
+    let u = Tensor(unfilled: [T, first.rows])
+    MatMul.multiply(Matrix(kept, rows: T, columns: first.columns), first.transposed, into: Matrix(u))
+    weight.forward(x, and: LowRank(Matrix(u), times: second.transposed, factor: scaling), into: y, tokens: T)
+    return secondGradient == nil ? nil : u
   }
 
   /// Adds to the factors' gradients.
+  /// - Parameters:
+  ///   - x: what `forward` was given to multiply with `first`.
+  ///   - inner: what it returned.
   /// - Returns: the gradient of `x · firstᵀ`, (T, inner), where it is needed: times `first` it is that of x.
-  func backward(dY: Tensor, x: Tensor, tokens T: Int, inputGradient: Bool) -> Matrix? {
-    let x = Matrix(x, rows: T, columns: first.columns)
+  func backward(
+    dY: Tensor, x: @autoclosure () -> Tensor, inner u: Tensor?, tokens T: Int, inputGradient: Bool
+  ) -> Matrix? {
     let dY = Matrix(dY, rows: T, columns: second.rows)
-    if let secondGradient {
-      MatMul.multiply(dY.transposed, inner(x), into: secondGradient, alpha: scaling, adding: true)
+    precondition((u == nil) == (secondGradient == nil))
+    if let secondGradient, let u {
+      MatMul.multiply(dY.transposed, Matrix(u), into: secondGradient, alpha: scaling, adding: true)
     }
     guard firstGradient != nil || inputGradient else { return nil }
     let dU = Matrix(Tensor(unfilled: [T, second.columns]))
     MatMul.multiply(dY, second, into: dU, alpha: scaling)
-    if let firstGradient { MatMul.multiply(dU.transposed, x, into: firstGradient, adding: true) }
+    if let firstGradient {
+      MatMul.multiply(dU.transposed, Matrix(x(), rows: T, columns: first.columns), into: firstGradient, adding: true)
+    }
     return dU
   }
 }

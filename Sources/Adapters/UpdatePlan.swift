@@ -30,31 +30,41 @@ package struct UpdatePlan: Sendable {
   /// Whether forming ΔW once is cheaper than multiplying every token with both factors of RandLoRA.
   ///
   /// Multiplications an optimiser step, for inner size k = n·r: with ΔW, 2·k·m·M to form and project it and T·m·M for
-  /// its gradient; with the factors, T·k·(3·in + 2·out).
+  /// its gradient; with the factors, T·k·(3·m + 2·M), the trained one of which has the narrow side.
   package func formsDelta(outFeatures out: Int, inFeatures `in`: Int, inner k: Int) -> Bool {
     guard let tokens else { return true }
-    return hasRoom && (2 * k + tokens) * out * `in` <= tokens * k * (3 * `in` + 2 * out)
+    return hasRoom && (2 * k + tokens) * out * `in` <= tokens * k * Self.factorWidth(outFeatures: out, inFeatures: `in`)
+  }
+
+  /// Multiplications of a token with both factors of RandLoRA, forward and backward, per inner dimension.
+  package static func factorWidth(outFeatures out: Int, inFeatures `in`: Int) -> Int {
+    3 * min(out, `in`) + 2 * max(out, `in`)
   }
 }
 
 extension UpdatePlan {
   /// Bytes that training with an adapter holds besides its parameters and their gradient.
   /// - Parameter tokens: of a micro-batch.
-  /// - Returns: what is held all the time, and what one layer takes for a while.
-  package func bytes(of layout: AdapterLayout, tokens: Int, hasDropout: Bool) -> (held: Int, scratch: Int) {
-    var held = 0, scratch = 0
+  /// - Returns: what is held all the time, what all layers' backward passes need of the forward pass, and what one
+  ///   layer takes for a while.
+  package func bytes(
+    of layout: AdapterLayout, tokens: Int, hasDropout: Bool
+  ) -> (held: Int, saved: Int, scratch: Int) {
+    var held = 0, saved = 0, scratch = 0
     for (index, module) in layout.modules.enumerated() {
       let (out, `in`) = (module.outFeatures, module.inFeatures)
       let dropped = hasDropout ? 2 * tokens * `in` : 0
       guard layout.method == .randlora else {
-        scratch = max(scratch, dropped + 2 * tokens * layout.ranks[index])
+        saved += tokens * layout.ranks[index]
+        scratch = max(scratch, dropped + tokens * layout.ranks[index])
         continue
       }
       let inner = layout.basesCount(module: index) * layout.rank
       let isDelta = formsDelta(outFeatures: out, inFeatures: `in`, inner: inner)
       held += 2 * (isDelta ? out * `in` : inner * min(out, `in`))
-      scratch = max(scratch, dropped + (isDelta ? 0 : 2 * tokens * inner), inner * min(out, `in`))
+      if !isDelta, out < `in` { saved += tokens * inner }
+      scratch = max(scratch, dropped + (isDelta ? 0 : tokens * inner), inner * min(out, `in`))
     }
-    return (4 * held, 4 * scratch)
+    return (4 * held, 4 * saved, 4 * scratch)
   }
 }

@@ -218,6 +218,8 @@ int rl_matmul_level(void) {
 
 size_t rl_matmul_panel_rows(int level) { return find(level)->rows; }
 
+size_t rl_matmul_panel_columns(int level) { return find(level)->lanes * find(level)->vectors; }
+
 size_t rl_matmul_lanes(int level) { return find(level)->lanes; }
 
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed) {

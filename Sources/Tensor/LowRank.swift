@@ -12,16 +12,19 @@ package struct LowRank: Sendable {
   }
 
   /// Adds to some rows and columns of another product's result, (M, N).
-  /// - Parameter panels: room to pack in.
-  func add(_ rows: Range<Int>, _ columns: Range<Int>, to other: PanelProduct, panels: UnsafeMutablePointer<Float>) {
+  func add(_ rows: Range<Int>, _ columns: Range<Int>, to other: PanelProduct) {
     precondition(left.rows == other.rows && right.columns == other.columns)
     let product = PanelProduct(
       rows: other.rows, columns: other.columns, inner: left.columns, alpha: factor, adding: true, left: left.memory,
       result: other.result)
-    for block in product.blocks(of: 0..<product.inner) {
-      unsafe product.pack(right.memory, columns, block, into: panels)
-      unsafe product.multiply(
-        rows, columns, block, product.leftInPlace(rows, block), PanelProduct.Panels(packed: panels))
+    let room = MatMul.depth * product.packedCount(columns: columns.count)
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
+      guard let panels = scratch.baseAddress else { return }
+      for block in product.blocks(of: 0..<product.inner) {
+        unsafe product.pack(right.memory, columns, block, into: panels)
+        unsafe product.multiply(
+          rows, columns, block, product.leftInPlace(rows, block), PanelProduct.Panels(packed: panels))
+      }
     }
   }
 }

@@ -56,32 +56,77 @@ package enum MatMul {
     packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
   ) {
     product.clearWithoutInner()
-    let columnGroups = (product.columns + columns - 1) / columns
-    let pieces = max(1, 3 * Parallel.threads / max(1, columnGroups))
     product.forEachChunk { rows, depth in
-      let packed = product.readsLeftInPlace ? nil : Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
-      if let packed {
-        Parallel.forEachRange(of: rows.count, by: 8 * product.panelRows, file: file, function: function) {
-          unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
-        }
-      }
-      let rowsEach = product.packedCount(rows: max(fewestRows, (rows.count + pieces - 1) / pieces))
-      let rowGroups = (rows.count + rowsEach - 1) / rowsEach
-      Parallel.forEach(rowGroups * columnGroups, file: file, function: function) { index in
-        let first = index / rowGroups * columns, row = index % rowGroups * rowsEach
-        let group = first..<min(first + columns, product.columns)
-        let part = rows.lowerBound + row..<rows.lowerBound + min(row + rowsEach, rows.count)
-        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.depth * columns) { scratch in
-          guard let panels = scratch.baseAddress else { return }
-          for block in product.blocks(of: depth) {
-            unsafe packRight(group, block, panels)
-            let left = packed.map { unsafe product.packedLeft(from: row, of: rows, block, in: depth, $0.pointer) }
-            unsafe product.multiply(
-              part, group, block, left ?? product.leftInPlace(part, block), PanelProduct.Panels(packed: panels))
-          }
-          if depth.upperBound == product.inner { unsafe lowRank?.add(part, group, to: product, panels: panels) }
-        }
+      if product.readsLeftInPlace {
+        unsafe multiplyNarrow(product, rows, depth, plus: lowRank, file: file, function: function, packRight: packRight)
+      } else {
+        unsafe multiplyWide(product, rows, depth, plus: lowRank, file: file, function: function, packRight: packRight)
       }
     }
+  }
+
+  /// A chunk of a product of so few columns that all of them are packed at once, for whoever takes some rows.
+  private static func multiplyNarrow(
+    _ product: PanelProduct, _ rows: Range<Int>, _ depth: Range<Int>, plus lowRank: LowRank?, file: StaticString,
+    function: StaticString,
+    packRight: (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let all = 0..<product.columns, width = product.packedCount(columns: product.columns)
+    let packed = Tensor(unfilled: [width * depth.count])
+    @Sendable func place(_ block: Range<Int>) -> Int { width * (block.lowerBound - depth.lowerBound) }
+    for block in product.blocks(of: depth) { unsafe packRight(all, block, packed.pointer + place(block)) }
+    let rowsEach = product.packedCount(rows: max(1, rows.count / (8 * Parallel.threads)))
+    Parallel.forEachRange(of: rows.count, by: rowsEach, file: file, function: function) { part in
+      let part = rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound
+      for block in product.blocks(of: depth) {
+        let panels = unsafe PanelProduct.Panels(packed: packed.pointer + place(block))
+        product.multiply(part, all, block, product.leftInPlace(part, block), panels)
+      }
+      if depth.upperBound == product.inner { lowRank?.add(part, all, to: product) }
+    }
+  }
+
+  /// A chunk of a product whose left matrix is packed for all, and the right one by whoever takes some columns.
+  private static func multiplyWide(
+    _ product: PanelProduct, _ rows: Range<Int>, _ depth: Range<Int>, plus lowRank: LowRank?, file: StaticString,
+    function: StaticString,
+    packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let packed = Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
+    Parallel.forEachRange(of: rows.count, by: 4 * product.panelRows, file: file, function: function) {
+      unsafe product.packLeft($0, of: rows, depth, into: packed.pointer)
+    }
+    let groups = columnGroups(of: product)
+    let pieces = max(1, 3 * Parallel.threads / groups.count)
+    let rowsEach = product.packedCount(rows: max(fewestRows, (rows.count + pieces - 1) / pieces))
+    let rowGroups = (rows.count + rowsEach - 1) / rowsEach
+    Parallel.forEach(rowGroups * groups.count, file: file, function: function) { index in
+      let group = groups[index / rowGroups], row = index % rowGroups * rowsEach
+      let part = rows.lowerBound + row..<rows.lowerBound + min(row + rowsEach, rows.count)
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.depth * columns) { scratch in
+        guard let panels = scratch.baseAddress else { return }
+        for block in product.blocks(of: depth) {
+          unsafe packRight(group, block, panels)
+          unsafe product.multiply(
+            part, group, block, product.packedLeft(from: row, of: rows, block, in: depth, packed.pointer),
+            PanelProduct.Panels(packed: panels))
+        }
+      }
+      if depth.upperBound == product.inner { lowRank?.add(part, group, to: product) }
+    }
+  }
+
+  /// The columns that threads take one after another: many at first, at last a single panel, so that all threads end at nearly
+  /// the same time (guided self-scheduling, Polychronopoulos and Kuck 1987).
+  private static func columnGroups(of product: PanelProduct) -> [Range<Int>] {
+    var groups: [Range<Int>] = []
+    var first = 0
+    while first < product.columns {
+      let share = (product.columns - first) / Parallel.threads / product.panelColumns * product.panelColumns
+      let end = min(first + min(max(share, product.panelColumns), columns), product.columns)
+      groups.append(first..<end)
+      first = end
+    }
+    return groups
   }
 }

@@ -28,8 +28,14 @@ struct PanelProduct: Sendable {
     (self.alpha, self.adding, self.left, self.result) = (alpha, adding, left, result)
   }
 
+  /// Columns of a panel of the right matrix.
+  var panelColumns: Int { rl_matmul_panel_columns(level) }
+
   /// So many rows, filled up to whole panels.
   func packedCount(rows: Int) -> Int { (rows + panelRows - 1) / panelRows * panelRows }
+
+  /// So many columns, filled up to whole panels.
+  func packedCount(columns: Int) -> Int { (columns + panelColumns - 1) / panelColumns * panelColumns }
 
   /// Calls `body` with parts of the rows and the inner dimension, small enough to be packed at a time, in order.
   func forEachChunk(_ body: (_ rows: Range<Int>, _ depth: Range<Int>) -> Void) {

@@ -8,7 +8,7 @@ import Transformer
 struct StepMemory {
   private let configuration: ModelConfiguration
   private let adapter: Adapter
-  private let updates: (held: Int, scratch: Int)
+  private let updates: (held: Int, saved: Int, scratch: Int)
   private let tokens: Int
   private let threads: Int
   let mapped: Int
@@ -70,7 +70,8 @@ struct StepMemory {
   private var keyValueWidth: Int { configuration.keyValueHeadCount * configuration.headWidth }
 
   /// What one layer's backward pass needs of its forward pass: two residual streams, queries, keys, values, what
-  /// attention returned, gate and up; and what further norms were given, where a family has them.
+  /// attention returned, gate and up; what further norms were given, where a family has them; what adapters' first
+  /// factors made of the inputs.
   private var layerActivations: Int {
     let norms = configuration.family.norms
     let normed =
@@ -79,7 +80,7 @@ struct StepMemory {
     let floats =
       2 * configuration.width + 2 * attentionWidth + 2 * keyValueWidth + 2 * configuration.feedForwardWidth
       + configuration.headCount + 2 + normed
-    return tokens * floats * 4
+    return tokens * floats * 4 + updates.saved / max(1, savedLayers)
   }
 
   /// The gradient of the residual stream, and what a layer's backward pass holds at its widest.

@@ -28,6 +28,8 @@ struct AttentionBlock: Sendable {
     let q, k, v: Tensor
     /// What attention returned, (T, H·d), and its log-sum-exp, (H, T).
     let attended, lse: Tensor
+    /// What adapters made of the inputs of the projections and of the output's.
+    let projectionInners: [Tensor?], outputInner: Tensor?
   }
 
   /// - Parameters:
@@ -40,7 +42,7 @@ struct AttentionBlock: Sendable {
   }
 
   private func attend(_ h: Tensor, pass: Pass, cache: KVCache.Layer?) -> (Tensor, Own) {
-    let projected = queryKeyValue.forward(h, pass: pass)
+    let (projected, projectionInners) = queryKeyValue.forward(h, pass: pass)
     let (q, queryInput) = queryNorm.forward(projected[0], pass: pass)
     let (k, keyInput) = keyNorm.forward(projected[1], pass: pass)
     let v = projected[2]
@@ -51,9 +53,12 @@ struct AttentionBlock: Sendable {
     let attended = Tensor(unfilled: q.shape), lse = Tensor(unfilled: [attention.heads, pass.rows.tokens])
     let segments = cache?.append(k, v, rows: pass.rows) ?? ownSegments(k, v, rows: pass.rows)
     attention.forward(q, segments: segments, into: attended, lse: lse)
+    let (y, outputInner) = output.forward(attended, pass: pass)
     return (
-      output.forward(attended, pass: pass),
-      Own(queryInput: queryInput, keyInput: keyInput, q: q, k: k, v: v, attended: attended, lse: lse)
+      y,
+      Own(
+        queryInput: queryInput, keyInput: keyInput, q: q, k: k, v: v, attended: attended, lse: lse,
+        projectionInners: projectionInners, outputInner: outputInner)
     )
   }
 
@@ -68,10 +73,12 @@ struct AttentionBlock: Sendable {
     let own = saved.own
     let dAttended = Tensor(unfilled: own.attended.shape)
     output.backward(
-      dY: branch.outputGradient(d, saved.branch, pass: pass), x: own.attended, into: dAttended, pass: pass)
+      dY: branch.outputGradient(d, saved.branch, pass: pass), x: own.attended, inner: own.outputInner, into: dAttended,
+      pass: pass)
     let dProjected = backwardThroughAttention(dAttended, own, pass: pass)
     let dH = inputGradient ? Tensor(unfilled: d.shape) : nil
-    queryKeyValue.backward(dY: dProjected, x: branch.halfInput(saved.branch, pass: pass), into: dH, pass: pass)
+    queryKeyValue.backward(
+      dY: dProjected, x: branch.halfInput(saved.branch, pass: pass), inners: own.projectionInners, into: dH, pass: pass)
     if let dH { branch.addInputGradient(dH, saved.branch, to: d, pass: pass) }
   }
 

@@ -40,34 +40,38 @@ struct Linear: Sendable {
   }
 
   /// - Parameter x: (T, in)
-  /// - Returns: (T, out)
-  func forward(_ x: Tensor, pass: Pass) -> Tensor {
+  /// - Returns: (T, out), and what the adapter made of x on its way, (T, inner), where `backward` wants it.
+  func forward(_ x: Tensor, pass: Pass) -> (y: Tensor, inner: Tensor?) {
     let T = pass.rows.tokens
+    var inner: Tensor?
     let y = Tensor(unfilled: [T, weight.rows])
     if let copy = pass.copies[weightName] {
       MatMul.multiply(Matrix(x, rows: T, columns: weight.columns), Matrix(copy.value).transposed, into: Matrix(y))
     } else if let update = pass.updates[slot] {
-      update.forward(x, through: weight, into: y, rows: pass.rows, dropout: pass.dropout)
+      inner = update.forward(x, through: weight, into: y, rows: pass.rows, dropout: pass.dropout)
     } else {
       weight.forward(x, into: y, tokens: T)
     }
     if let bias = pass.copies[biasName]?.value ?? bias { y.add(bias: bias, tokens: T) }
-    return y
+    return (y, inner)
   }
 
   /// Writes the gradient with respect to `x`, and keeps that of what is trained.
   /// - Parameters:
   ///   - dY: (T, out)
-  ///   - x: (T, in), what the forward pass was given; asked for only when the layer is adapted.
+  ///   - x: (T, in), what the forward pass was given; asked for only where it counts.
+  ///   - inner: what the forward pass returned besides.
   ///   - dX: (T, in), or nil when nothing below needs it.
   ///   - adding: whether to add to what `dX` holds.
-  func backward(dY: Tensor, x: @autoclosure () -> Tensor, into dX: Tensor?, adding: Bool = false, pass: Pass) {
+  func backward(
+    dY: Tensor, x: @autoclosure () -> Tensor, inner: Tensor?, into dX: Tensor?, adding: Bool = false, pass: Pass
+  ) {
     pass.copies[biasName]?.gradient?.addSum(ofRows: dY)
     if let copy = pass.copies[weightName] {
       backward(dY: dY, x: x(), into: dX, adding: adding, through: copy)
     } else if let update = pass.updates[slot] {
       update.backward(
-        dY: dY, x: x(), through: weight, into: dX, adding: adding, rows: pass.rows, dropout: pass.dropout)
+        dY: dY, x: x(), inner: inner, through: weight, into: dX, adding: adding, rows: pass.rows, dropout: pass.dropout)
     } else if let dX {
       weight.backward(dY, into: dX, adding: adding, tokens: pass.rows.tokens)
     }

@@ -21,16 +21,16 @@ package struct PredictionHead: Sendable {
   /// - Returns: (tokens.count, V)
   func logits(_ hidden: Tensor, tokens: [Int], pass: Pass) -> Tensor {
     let pass = pass.picking(tokens[...])
-    return project(norm.forward(gather(hidden, tokens[...]), pass: pass).y, pass: pass)
+    return project(norm.forward(gather(hidden, tokens[...]), pass: pass).y, pass: pass).logits
   }
 
   /// - Parameter h: normalised, (rows, D)
-  /// - Returns: (rows, V)
-  private func project(_ h: Tensor, pass: Pass) -> Tensor {
-    let logits = projection.forward(h, pass: pass)
+  /// - Returns: (rows, V), and what an adapter made of h on its way.
+  private func project(_ h: Tensor, pass: Pass) -> (logits: Tensor, inner: Tensor?) {
+    let (logits, inner) = projection.forward(h, pass: pass)
     if scale != 1 { logits.scale(by: scale) }
     softCap?.forward(logits)
-    return logits
+    return (logits, inner)
   }
 
   /// What a backward pass is to leave behind.
@@ -53,7 +53,7 @@ package struct PredictionHead: Sendable {
       let range = start..<min(start + size, batch.targets.count), tokens = batch.predictors[range]
       let part = pass.picking(tokens)
       let (h, input) = norm.forward(gather(hidden, tokens), pass: part)
-      let logits = project(h, pass: part)
+      let (logits, inner) = project(h, pass: part)
       let capped = gradient == nil || softCap == nil ? nil : logits.duplicate()
       let result = CrossEntropy.forwardBackward(
         logits: logits, targets: batch.targets[range], weight: gradient?.scale ?? 0)
@@ -61,7 +61,8 @@ package struct PredictionHead: Sendable {
       correct += result.correct
       if let gradient {
         if let softCap, let capped { softCap.backward(logits, capped: capped) }
-        backward(dLogits: logits, h: h, input: input, tokens: tokens, pass: part, into: gradient.dHidden)
+        backward(
+          dLogits: logits, h: h, inner: inner, input: input, tokens: tokens, pass: part, into: gradient.dHidden)
       }
     }
     return (nll, correct)
@@ -70,14 +71,16 @@ package struct PredictionHead: Sendable {
   /// - Parameters:
   ///   - dLogits: before the cap, (rows, V); overwritten.
   ///   - h, input: what the norm returned, (rows, D), and kept.
+  ///   - inner: what an adapter made of h.
   ///   - tokens: where the rows stand among all tokens.
   private func backward(
-    dLogits: Tensor, h: Tensor, input: NormInput, tokens: ArraySlice<Int>, pass: Pass, into dHidden: Tensor?
+    dLogits: Tensor, h: Tensor, inner: Tensor?, input: NormInput, tokens: ArraySlice<Int>, pass: Pass,
+    into dHidden: Tensor?
   ) {
     guard projection.needsBackward(inputGradient: dHidden != nil, pass: pass) else { return }
     if scale != 1 { dLogits.scale(by: scale) }
     let dH = dHidden.map { _ in Tensor(unfilled: h.shape) }
-    projection.backward(dY: dLogits, x: h, into: dH, pass: pass)
+    projection.backward(dY: dLogits, x: h, inner: inner, into: dH, pass: pass)
     guard let dHidden, let dH else { return }
     let d = Tensor(shape: h.shape)
     norm.backward(dY: dH, input: input, into: d, pass: pass)

@@ -6,23 +6,26 @@ struct Projections: Sendable {
   let linears: [Linear]
 
   /// - Parameter x: (T, in)
-  /// - Returns: every part in order, (T, width of the part).
-  func forward(_ x: Tensor, pass: Pass) -> [Tensor] {
-    linears.flatMap { $0.forward(x, pass: pass).columns(ofWidths: $0.parts) }
+  /// - Returns: every part in order, (T, width of the part), and what adapters made of x on their way, by linear layer.
+  func forward(_ x: Tensor, pass: Pass) -> (parts: [Tensor], inners: [Tensor?]) {
+    let results = linears.map { $0.forward(x, pass: pass) }
+    return (zip(linears, results).flatMap { $1.y.columns(ofWidths: $0.parts) }, results.map(\.inner))
   }
 
   /// Writes the gradient with respect to `x`, and keeps that of the adapter's parameters.
   /// - Parameters:
   ///   - dY: of every part, in order.
-  ///   - x: (T, in), what the forward pass was given; asked for only where a layer is adapted.
+  ///   - x: (T, in), what the forward pass was given; asked for only where it counts.
+  ///   - inners: what the forward pass returned besides.
   ///   - dX: (T, in), or nil when nothing below needs it.
-  func backward(dY: [Tensor], x: Recomputed<Tensor>, into dX: Tensor?, pass: Pass) {
+  func backward(dY: [Tensor], x: Recomputed<Tensor>, inners: [Tensor?], into dX: Tensor?, pass: Pass) {
     var rest = dY[...]
     for (index, linear) in linears.enumerated() {
       let parts = rest.prefix(linear.parts.count)
       rest = rest.dropFirst(parts.count)
       guard linear.needsBackward(inputGradient: dX != nil, pass: pass) else { continue }
-      linear.backward(dY: Tensor(columns: Array(parts)), x: x.value, into: dX, adding: index > 0, pass: pass)
+      linear.backward(
+        dY: Tensor(columns: Array(parts)), x: x.value, inner: inners[index], into: dX, adding: index > 0, pass: pass)
     }
   }
 }

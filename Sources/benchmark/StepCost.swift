@@ -50,7 +50,8 @@ struct StepCost {
         update += tokens * size
         form += 2 * narrow * size * Double(steps)
       case .randlora:
-        update += tokens * narrow * Double(3 * module.inFeatures + 2 * module.outFeatures)
+        update += tokens * narrow
+          * Double(UpdatePlan.factorWidth(outFeatures: module.outFeatures, inFeatures: module.inFeatures))
       case .lora:
         update += 3 * tokens * Double(configuration.rank * (module.outFeatures + module.inFeatures))
       }

@@ -14,7 +14,7 @@ import Transformer
 /// Measures a base model, with an adapter or without, on the rows of a dataset.
 @main struct Evaluate: StageCommand {
   static let stage = StageDescription(
-    name: "evaluate", revision: 4,
+    name: "evaluate", revision: 5,
     inputs: [.required("base", .base), .required("dataset", .dataset), .optional("checkpoint", .checkpoint)],
     output: .evaluation,
     parameters: [

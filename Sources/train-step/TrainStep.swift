@@ -13,7 +13,7 @@ import Training
 /// Advances a checkpoint by some optimiser steps and publishes the next one.
 @main struct TrainStep: StageCommand {
   static let stage = StageDescription(
-    name: "train-step", revision: 4,
+    name: "train-step", revision: 5,
     inputs: [.required("base", .base), .required("dataset", .dataset), .required("checkpoint", .checkpoint)],
     output: .checkpoint,
     parameters: [

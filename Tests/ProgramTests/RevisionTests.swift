@@ -20,12 +20,12 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "81c4452cf1dbae8696fd55ba308043d04f23fabcded2632b5c93bc9cf195a215"
   ),
   (
-    "train-step", 4,
+    "train-step", 5,
     ["--checkpoint", "init-adapter", "--base", "import-base", "--dataset", "prepare-data", "--max-steps", "2"],
     "64eca4e3ef9a538b1e72b5ac288e34dd938899f6d754ec51ef2e4c0cabd9f0b5"
   ),
   (
-    "evaluate", 4, ["--base", "import-base", "--checkpoint", "train-step", "--dataset", "prepare-data"],
+    "evaluate", 5, ["--base", "import-base", "--checkpoint", "train-step", "--dataset", "prepare-data"],
     "746ec219f7d74daa2525f867770f5c1e92e5c473e03fdb6e4b057820ad36b006"
   ),
   (

@@ -26,6 +26,7 @@ int rl_all_finite_16(size_t n, const uint16_t *bits, uint16_t exponent);
 // matmul.c: products of packed panels. Level 4 or 3 (x86-64-v4, x86-64-v3) or 1 says which code computes, never what.
 int rl_matmul_level(void);  // the best of this processor
 size_t rl_matmul_panel_rows(int level);  // rows that a panel of the left matrix holds
+size_t rl_matmul_panel_columns(int level);  // and columns, one of the right matrix
 size_t rl_matmul_lanes(int level);  // columns in a vector
 // n neighbours in panels, filled up with zeros. Each begins at x + i * stride when transposed and is contiguous, else at
 // x + i with its elements a stride apart.
