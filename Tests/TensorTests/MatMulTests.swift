@@ -68,15 +68,16 @@ import Testing
     func results(threads: Int) -> [[Float]] {
       Parallel.threads = threads
       defer { Parallel.threads = 1 }
-      let c = Tensor(517, 600), y = Tensor(517, 530), dX = Tensor(517, 130)
+      let c = Tensor(517, 600), few = Tensor(517, 20), y = Tensor(517, 530), dX = Tensor(517, 130)
       MatMul.multiply(Matrix(a), Matrix(b), into: Matrix(c))
+      MatMul.multiply(Matrix(a), Matrix(b, offset: 0, rows: 130, columns: 20, stride: 600), into: Matrix(few))
       w.forward(a, into: y, tokens: 517)
       w.backward(y, into: dX, tokens: 517)
       let dropped = Dropout(probability: 0.1, seed: 1, step: 2).dropped(
         Rows(lengths: [300, 217]), width: 130, module: 0)
       dropped.subtract(a, times: delta, from: y)
       dropped.subtractGradient(y, times: delta, from: dX)
-      return [c.array, y.array, dX.array, dropped.kept(a).array]
+      return [c.array, few.array, y.array, dX.array, dropped.kept(a).array]
     }
     let one = results(threads: 1)
     for threads in [2, 3, 8] { #expect(results(threads: threads) == one) }

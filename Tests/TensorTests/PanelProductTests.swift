@@ -4,7 +4,10 @@ import Testing
 
 @Suite struct PanelProductTests {
   /// Sizes around the edges of panels, tiles, chains and chunks.
-  static let sizes = [(1, 1, 1), (1, 96, 256), (3, 49, 7), (8, 48, 257), (17, 100, 600), (65, 31, 300), (200, 130, 2100)]
+  static let sizes = [
+    (1, 1, 1), (1, 96, 256), (3, 49, 7), (8, 48, 257), (17, 100, 600), (65, 31, 300), (200, 130, 2100),
+    (30, 40, 2100), (1030, 20, 30),
+  ]
 
   /// The definition: chains of fused multiply-adds over 256 of the inner dimension, added in order.
   private func definition(_ a: Tensor, _ b: Tensor, _ M: Int, _ N: Int, _ L: Int, alpha: Float, onto c: Tensor?) -> [Float] {
@@ -48,10 +51,10 @@ import Testing
     }
   }
 
-  @Test func aLowRankTermGivesTheBitsOfAProductOfItsOwn() {
-    let x = random(70, 520, seed: 9), u = random(70, 12, seed: 10), b = random(130, 12, seed: 11)
-    let a = random(12, 520, seed: 12), w = Weight(stored(random(130, 520, seed: 13), as: .bf16))
-    let y = Tensor(70, 130), expected = Tensor(70, 130)
+  @Test(arguments: [130, 50]) func aLowRankTermGivesTheBitsOfAProductOfItsOwn(out: Int) {
+    let x = random(70, 520, seed: 9), u = random(70, 12, seed: 10), b = random(out, 12, seed: 11)
+    let a = random(12, 520, seed: 12), w = Weight(stored(random(out, 520, seed: 13), as: .bf16))
+    let y = Tensor(70, out), expected = Tensor(70, out)
     w.forward(x, into: expected, tokens: 70)
     MatMul.multiply(Matrix(u), Matrix(b).transposed, into: Matrix(expected), alpha: 0.3, adding: true)
     w.forward(x, and: LowRank(Matrix(u), times: Matrix(b).transposed, factor: 0.3), into: y, tokens: 70)

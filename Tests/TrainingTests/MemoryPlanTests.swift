@@ -82,6 +82,15 @@ private func bytes(_ name: String, of plan: MemoryPlan) -> Int { plan.parts.firs
   }
 }
 
+@Test func `an update is formed as one matrix from the number of tokens on from which that takes fewer multiplications`() {
+  for (out, `in`) in [(192, 576), (576, 192)] {
+    // 2·k·m·M + T·m·M with ΔW against T·k·(3·m + 2·M) with the factors, k = m = 192: equal at T = 192.
+    for (tokens, isFormed) in [(191, false), (192, true)] {
+      #expect(UpdatePlan(tokens: tokens).formsDelta(outFeatures: out, inFeatures: `in`, inner: 192) == isFormed)
+    }
+  }
+}
+
 @Test func `over a quantized base, full matrices are formed only where they take no more room than it does`() throws {
   let layout = try PEFTCase("randlora-wide").adapter("adapter_init").layout
   let matrices = layout.modules.reduce(0) { $0 + 8 * $1.outFeatures * $1.inFeatures }
