@@ -39,4 +39,7 @@ package struct BasesShape: Sendable, Equatable {
 extension LinearModule {
   /// n: the number of RandLoRA's bases that the layer uses.
   func basesCount(rank: Int) -> Int { BasesShape.count(width: min(outFeatures, inFeatures), rank: rank) }
+
+  /// Whether the scaled bases, which have the narrow side, are what RandLoRA multiplies the input with; else they yield the output.
+  var scaledBasesFaceInput: Bool { inFeatures <= outFeatures }
 }

@@ -15,7 +15,7 @@ struct RandLoRAUpdate: Sendable {
   private let b: Basis
   /// The scaled bases (k, mn) and their gradient, kept only where every token multiplies with them.
   private let kept: (scaled: Tensor, gradient: Tensor?)?
-  /// Whether in ≤ out, so that the scaled rows face the input.
+  /// Whether the scaled rows face the input.
   private let facesInput: Bool
 
   /// - Parameters:
@@ -34,7 +34,7 @@ struct RandLoRAUpdate: Sendable {
     scaling = Float(adapter.configuration.scaling)
     a = parts.bases.a
     b = parts.basis(for: linear)
-    facesInput = linear.inFeatures <= linear.outFeatures
+    facesInput = linear.scaledBasesFaceInput
     if plan.formsDelta(outFeatures: linear.outFeatures, inFeatures: linear.inFeatures, inner: inner) {
       let shape = [linear.outFeatures, linear.inFeatures]
       form = .delta(

@@ -62,7 +62,7 @@ extension UpdatePlan {
       let inner = layout.basesCount(module: index) * layout.rank
       let isDelta = formsDelta(outFeatures: out, inFeatures: `in`, inner: inner)
       held += 2 * (isDelta ? out * `in` : inner * min(out, `in`))
-      if !isDelta, out < `in` { saved += tokens * inner }
+      if !isDelta, !module.scaledBasesFaceInput { saved += tokens * inner }
       scratch = max(scratch, dropped + (isDelta ? 0 : tokens * inner), inner * min(out, `in`))
     }
     return (4 * held, 4 * saved, 4 * scratch)

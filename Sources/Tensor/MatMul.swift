@@ -46,6 +46,10 @@ package enum MatMul {
     unsafe multiply(product) { columns, depth, panels in unsafe product.pack(b.memory, columns, depth, into: panels) }
   }
 
+  /// Packs some columns of a block of the right matrix.
+  typealias PackRight =
+    @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+
   /// The same with a right matrix that is packed, a few columns and a little depth at a time, by `packRight`.
   ///
   /// File and function say whose work it is, for `WorkTimes`.
@@ -53,7 +57,7 @@ package enum MatMul {
   static func multiply(
     _ product: PanelProduct, plus lowRank: LowRank? = nil, file: StaticString = #fileID,
     function: StaticString = #function,
-    packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+    packRight: PackRight
   ) {
     product.clearWithoutInner()
     product.forEachChunk { rows, depth in
@@ -68,8 +72,7 @@ package enum MatMul {
   /// A chunk of a product of so few columns that all of them are packed at once, for whoever takes some rows.
   private static func multiplyNarrow(
     _ product: PanelProduct, _ rows: Range<Int>, _ depth: Range<Int>, plus lowRank: LowRank?, file: StaticString,
-    function: StaticString,
-    packRight: (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+    function: StaticString, packRight: PackRight
   ) {
     let all = 0..<product.columns, width = product.packedCount(columns: product.columns)
     let packed = Tensor(unfilled: [width * depth.count])
@@ -89,8 +92,7 @@ package enum MatMul {
   /// A chunk of a product whose left matrix is packed for all, and the right one by whoever takes some columns.
   private static func multiplyWide(
     _ product: PanelProduct, _ rows: Range<Int>, _ depth: Range<Int>, plus lowRank: LowRank?, file: StaticString,
-    function: StaticString,
-    packRight: @Sendable (_ columns: Range<Int>, _ depth: Range<Int>, _ panels: UnsafeMutablePointer<Float>) -> Void
+    function: StaticString, packRight: PackRight
   ) {
     let packed = Tensor(unfilled: [product.packedCount(rows: rows.count) * depth.count])
     Parallel.forEachRange(of: rows.count, by: 4 * product.panelRows, file: file, function: function) {
