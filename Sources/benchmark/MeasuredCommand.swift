@@ -48,10 +48,23 @@ struct MeasuredCommand {
     return runs.sorted { $0.processorSeconds < $1.processorSeconds }[count / 2]
   }
 
-  /// Where this program lies, and the others beside it.
-  static var ownDirectory: String {
-    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "." }
-    defer { unsafe free(path) }
-    return URL(filePath: unsafe String(cString: path)).deletingLastPathComponent().path
+  /// What a benchmark prints that runs in a process of its own.
+  ///
+  /// - Parameter arguments: this program's, from the subcommand on.
+  static func benchmark(_ arguments: [String], in directory: String) throws -> JSON {
+    let words = ([ownPath] + arguments).map { "'" + $0.replacing("'", with: "'\\''") + "'" }
+    let measured = try MeasuredCommand(words.joined(separator: " "), in: directory)
+    let json = measured.output.drop { $0 != "{" }  // after the table
+    return try JSONDocument(Array(json.utf8), source: "benchmark \(arguments.first ?? "")").root
   }
+
+  /// Where this program lies.
+  private static var ownPath: String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "benchmark" }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
+  }
+
+  /// Where this program and the others beside it lie.
+  static var ownDirectory: String { URL(filePath: ownPath).deletingLastPathComponent().path }
 }

@@ -1,4 +1,5 @@
 import COpenBLAS
+import JSON
 import StageSupport
 import Tensor
 
@@ -15,8 +16,15 @@ struct MultiplicationRate {
     gigaflopsPerProcessor = (first.gigaflopsPerProcessor + second.gigaflopsPerProcessor) / 2
   }
 
+  /// What a process of its own measures, whose memory is not this one's.
+  init(threads: Int, in directory: String) throws {
+    let result = try MeasuredCommand.benchmark(["multiply", "--threads", "\(threads)"], in: directory)["result"]
+    gigaflops = result?["gigaflops"]?.doubleValue ?? 0
+    gigaflopsPerProcessor = result?["gigaflops_per_processor"]?.doubleValue ?? 0
+  }
+
   /// Multiplies (2048 × 2048) matrices for about as long as asked, with all threads.
-  init(seconds: Double = 0.5) {
+  init(seconds: Double) {
     let size = 2048
     let values = (0..<size * size).map { Float($0 % 17) / 17 }
     let (a, b, c) = (Tensor(values, shape: [size, size]), Tensor(values, shape: [size, size]), Tensor(size, size))

@@ -51,7 +51,6 @@ struct StepBenchmark: ParsableCommand {
     let adapter = try Adapter(
       configuration: adapterConfiguration(), modules: model.configuration.adaptableModules,
       tensors: model.configuration.trainableTensors, weights: model.weights(), seed: 0)
-    let before = MultiplicationRate()
     Tensor.releaseFreedMemory()  // what was needed until here is not the step's
     malloc_trim(0)
     let watch = PeakMemory()
@@ -64,25 +63,27 @@ struct StepBenchmark: ParsableCommand {
       model: decoder, rows: rows, state: TrainingState(adapter: adapter), recipe: recipe,
       recomputedLayers: plan.recomputedLayers)
     _ = try trainer.step()
-    var seconds: [Double] = []
-    let processorStart = RunEnvironment.processorSeconds
+    var timed: [TimedStep] = []
     let operations = try WorkTimes.collect {
+      var before = try MultiplicationRate(threads: Parallel.threads, in: directory)
       for _ in 0..<steps {
-        let start = Console.monotonicSeconds()
+        let start = Console.monotonicSeconds(), processorStart = RunEnvironment.processorSeconds
         _ = try trainer.step()
-        seconds.append(Console.monotonicSeconds() - start)
+        let seconds = Console.monotonicSeconds() - start, processorSeconds = RunEnvironment.processorSeconds - processorStart
+        let after = try MultiplicationRate(threads: Parallel.threads, in: directory)
+        timed.append(
+          TimedStep(seconds: seconds, processorSeconds: processorSeconds, sgemm: MultiplicationRate(before, after)))
+        before = after
       }
     }
-    let processorSeconds = RunEnvironment.processorSeconds - processorStart
-    let timed = Array(rowLengths.dropFirst(window))
+    let timedLengths = Array(rowLengths.dropFirst(window))
     let cost = StepCost(
-      model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timed, steps: steps)
+      model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timedLengths, steps: steps)
     let peak = watch.finish()
     report(
       StepResult(
-        cost: cost, seconds: seconds, operations: operations, processorSeconds: processorSeconds, tokens: timed.reduce(0, +),
-        sgemm: MultiplicationRate(before, MultiplicationRate()),
-        plan: plan, peakPrivateBytes: peak.private, peakResidentBytes: peak.resident))
+        cost: cost, steps: timed, operations: operations, tokens: timedLengths.reduce(0, +), plan: plan,
+        peakPrivateBytes: peak.private, peakResidentBytes: peak.resident))
   }
 
   private func scheme() throws(Failure) -> QuantizationScheme? {

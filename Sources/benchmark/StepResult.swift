@@ -2,31 +2,41 @@ import JSON
 import StageSupport
 import Training
 
+/// One optimiser step.
+struct TimedStep {
+  let seconds: Double
+  /// Of all threads together.
+  let processorSeconds: Double
+  /// OpenBLAS's rate around it: the machine's own changes from one second to the next.
+  let sgemm: MultiplicationRate
+}
+
 /// What timing some optimiser steps gave.
 struct StepResult {
   /// Of all timed steps together.
   let cost: StepCost
-  /// Each timed step's.
-  let seconds: [Double]
+  let steps: [TimedStep]
   /// Seconds of each operation, of all timed steps together.
   let operations: [String: Double]
-  /// Of all threads and timed steps together.
-  let processorSeconds: Double
   /// Of all timed steps together.
   let tokens: Int
-  let sgemm: MultiplicationRate
   /// What was expected to be held.
   let plan: MemoryPlan
   let peakPrivateBytes: Int
   let peakResidentBytes: Int
 
-  private var total: Double { seconds.reduce(0, +) }
-  private var median: Double { seconds.sorted()[seconds.count / 2] }
-  /// Operations a second over the multiplications that the step needs, in billions.
-  private var gigaflops: Double { 2e-9 * cost.total / total }
-  private var share: Double { gigaflops / sgemm.gigaflops }
+  private var total: Double { steps.map(\.seconds).reduce(0, +) }
+  private var median: Double { steps.map(\.seconds).sorted()[steps.count / 2] }
+  private var processorSeconds: Double { steps.map(\.processorSeconds).reduce(0, +) }
+  /// Operations over the multiplications that the steps need, in billions.
+  private var needed: Double { 2e-9 * cost.total }
+  private var gigaflops: Double { needed / total }
+  /// Of what sgemm would have done in the same time.
+  private var share: Double { needed / steps.map { $0.seconds * $0.sgemm.gigaflops }.reduce(0, +) }
   /// The same by processor time: what idle threads cost does not count, nor does other work on the machine.
-  private var processorShare: Double { 2e-9 * cost.total / processorSeconds / sgemm.gigaflopsPerProcessor }
+  private var processorShare: Double {
+    needed / steps.map { $0.processorSeconds * $0.sgemm.gigaflopsPerProcessor }.reduce(0, +)
+  }
 
   /// The share of each operation in the time, largest first; what is outside of them is "rest".
   private var shares: [(name: String, share: Double)] {
@@ -37,8 +47,8 @@ struct StepResult {
   var json: JSONObject {
     [
       "seconds_per_step": .number(median), "tokens_per_second": .number(Double(tokens) / total),
-      "gigaflops": .number(gigaflops), "sgemm_gigaflops": .number(sgemm.gigaflops), "share_of_sgemm": .number(share),
-      "processor_seconds_per_step": .number(processorSeconds / Double(seconds.count)),
+      "gigaflops": .number(gigaflops), "sgemm_gigaflops": .number(gigaflops / share), "share_of_sgemm": .number(share),
+      "processor_seconds_per_step": .number(processorSeconds / Double(steps.count)),
       "share_of_sgemm_by_processor_time": .number(processorShare),
       "peak_private_bytes": .integer(peakPrivateBytes), "peak_resident_bytes": .integer(peakResidentBytes),
       "plan": .object(plan.json),
@@ -58,9 +68,9 @@ struct StepResult {
     table.add("seconds a step", NumberText.short(median))
     table.add("tokens a second", NumberText.short(Double(tokens) / total))
     table.add("needed GFLOP/s", NumberText.fixed(gigaflops, decimals: 1))
-    table.add("sgemm GFLOP/s", NumberText.fixed(sgemm.gigaflops, decimals: 1))
+    table.add("sgemm GFLOP/s", NumberText.fixed(gigaflops / share, decimals: 1))
     table.add("share of sgemm", "\(NumberText.fixed(100 * share, decimals: 1)) %")
-    table.add("processor seconds a step", NumberText.short(processorSeconds / Double(seconds.count)))
+    table.add("processor seconds a step", NumberText.short(processorSeconds / Double(steps.count)))
     table.add("share of sgemm by processor time", "\(NumberText.fixed(100 * processorShare, decimals: 1)) %")
     table.add("peak private memory", NumberText.bytes(peakPrivateBytes))
     table.add("planned private memory", NumberText.bytes(plan.privateBytes))

@@ -66,11 +66,8 @@ struct SweepBenchmark: ParsableCommand {
   }
 
   private func measure(_ flags: [String], _ value: Int) throws -> JSON {
-    let words = [MeasuredCommand.ownDirectory + "/benchmark", "step", "--" + over.rawValue, "\(value)"] + flags + step
-    let command = words.map { "'" + $0.replacing("'", with: "'\\''") + "'" }.joined(separator: " ")
-    let measured = try MeasuredCommand(command, in: FileManager.default.temporaryDirectory.path)
-    let json = measured.output.drop { $0 != "{" }  // after the table
-    return try JSONDocument(Array(json.utf8), source: "benchmark step").root["result"] ?? .null
+    let arguments = ["step", "--" + over.rawValue, "\(value)"] + flags + step
+    return try MeasuredCommand.benchmark(arguments, in: FileManager.default.temporaryDirectory.path)["result"] ?? .null
   }
 
   private func page(_ measurements: [Measurement]) -> String {
