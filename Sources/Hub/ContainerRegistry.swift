@@ -70,7 +70,7 @@ package final class ContainerRegistry {
 
   /// What a refusal means, with the server's own words where it has some.
   func refusal(_ response: HTTPResponse, of url: URLText) -> Failure {
-    let own = response.words.map { ": \($0)" } ?? ""
+    let own = response.ownWords
     let host = reference.authority
     switch response.status {
     case 401, 403:

@@ -14,7 +14,7 @@ package enum Destination: Sendable, Equatable {
   case registry(RegistryReference)
   case objectStore(bucket: String, prefix: String)
 
-  private static let forms = "write dir:PATH, file:PATH.tar.zst, hf://ORG/NAME[@BRANCH] or oci://HOST/REPOSITORY:TAG"
+  private static let forms = "write dir:PATH, file:PATH.tar.zst, hf://ORG/NAME[@BRANCH], oci://HOST/REPOSITORY:TAG or s3://BUCKET/PREFIX"
 
   /// - Throws: `Failure.usage` saying which part of the URI is wrong.
   package init(_ uri: String) throws(Failure) {

@@ -117,12 +117,18 @@ import Glibc
     try setProtocols(request.url)
     if let certificates { try set(CURLOPT_CAINFO, certificates) }
     try set(CURLOPT_USERAGENT, "randlora")
+    if let signature = request.signature {
+      try set(CURLOPT_AWS_SIGV4, "aws:amz:\(signature.region):s3")
+      try set(CURLOPT_USERPWD, "\(signature.key):\(signature.secret)")
+    }
     try setLimits(isFile: request.isFile && !request.isAnsweredLate || receive != nil)
     try setMethod(request, transfer)
     var list: UnsafeMutablePointer<curl_slist>?
     defer { unsafe curl_slist_free_all(list) }
-    // Without these, curl waits a second for leave to send, and says of what kind a form is.
-    for (name, value) in [("Expect", ""), ("Content-Type", "")] + request.headers {
+    // Without these, curl waits a second for leave to send, and says of what kind a form is. Signing, it would sign them though
+    // they are not sent (libcurl 7.88); a store gives leave, and knows no forms.
+    let unwanted = request.signature == nil ? [("Expect", ""), ("Content-Type", "")] : []
+    for (name, value) in unwanted + request.headers {
       guard let longer = unsafe curl_slist_append(list, value.isEmpty ? name + ":" : "\(name): \(value)")
       else { continue }
       unsafe list = unsafe longer

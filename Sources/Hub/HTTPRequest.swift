@@ -14,10 +14,16 @@ struct HTTPRequest: Sendable {
   /// Sent as they are; `Authorization` never leads to another place than `url`, for redirects are requests of their own.
   var headers: [(name: String, value: String)] = []
   var body: Body = .none
+  var signature: RequestSignature?
   /// Whether the server may have much to do with a file before it answers.
   var isAnsweredLate = false
 
   var isFile: Bool { if case .file = body { true } else { false } }
+}
+
+/// Who signs a request to an object store (AWS Signature Version 4), and for which region.
+struct RequestSignature: Sendable {
+  let key, secret, region: String
 }
 
 /// What a server answered.
@@ -33,9 +39,12 @@ struct HTTPResponse: Sendable {
   /// Whether the same request may succeed later (`huggingface_hub`, `utils/_http.py`).
   var isTemporary: Bool { [408, 429, 500, 502, 503, 504].contains(status) }
 
-  /// What the server says is wrong: `{"error": …}`, `{"errors": [{"message"}]}`, `{"detail"}`, `{"message"}` or a header.
+  /// What the server says is wrong, as the end of a sentence.
+  var ownWords: String { words.map { ": \($0)" } ?? "" }
+
+  /// `{"error": …}`, `{"errors": [{"message"}]}`, `{"detail"}`, `{"message"}`, an object store's XML or a header.
   var words: String? {
-    var text = headers["x-error-message"]
+    var text = headers["x-error-message"] ?? element("Message")
     if let json = try? JSONDocument(body, source: "").root {
       let first = json["errors"]?.arrayValue?.first ?? json["error"]?.arrayValue?.first
       let said = json["error"] ?? first?["message"] ?? first ?? json["message"] ?? json["detail"]
@@ -43,5 +52,11 @@ struct HTTPResponse: Sendable {
     }
     guard let text, !text.isEmpty else { return nil }
     return String(text.replacing("\n", with: " ").prefix(300))
+  }
+
+  /// What an element of an object store's answer holds (Amazon S3, "Error responses").
+  func element(_ name: String) -> String? {
+    let parts = String(decoding: body.prefix(1 << 16), as: UTF8.self).split(separator: "<\(name)>", maxSplits: 1)
+    return parts.count == 2 ? String(parts[1].prefix { $0 != "<" }) : nil
   }
 }

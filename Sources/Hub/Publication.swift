@@ -1,7 +1,7 @@
 package import Artifacts
 package import Failures
 
-/// An artifact on its way to a destination, on this machine, the Hugging Face Hub or a container registry.
+/// An artifact on its way to a destination, on this machine, the Hugging Face Hub, a container registry or an object store.
 ///
 /// The same artifact arrives as the same bytes, whole or not at all. What arrives are the files of the manifest and
 /// the manifest itself: never where a base's files lie, nor, in an archive, how the artifact came about.
@@ -86,6 +86,25 @@ package struct Publication: Sendable {
     to registry: ContainerRegistry, replacing: Bool, progress: (_ total: Int) -> (Int) -> Void
   ) throws(Failure) -> (files: [ArtifactFile], outcome: RegistryPush.Outcome) {
     let push = RegistryPush(try outgoing(), of: artifact.kind, to: registry, replacing: replacing)
+    return (Self.published(artifact), try push(progress: progress))
+  }
+
+  /// Pushes the artifact into an object store.
+  ///
+  /// - Parameters:
+  ///   - replacing: whether what is there gives way.
+  ///   - progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Returns: the files that lie there now, sorted by path, and what was done.
+  /// - Throws: `Failure.badData` when a file of the artifact is damaged, and as `ObjectStorePush` does.
+  package func push(
+    to store: ObjectStore, replacing: Bool, progress: (_ total: Int) -> (Int) -> Void
+  ) throws(Failure) -> (files: [ArtifactFile], outcome: ObjectStorePush.Outcome) {
+    var files = try outgoing()
+    guard let last = files.firstIndex(where: { $0.name == Manifest.fileName }) else {
+      throw Failure(.internal, "an artifact without a manifest")
+    }
+    let manifest = files.remove(at: last)
+    let push = ObjectStorePush(files, listedIn: manifest, to: store, replacing: replacing)
     return (Self.published(artifact), try push(progress: progress))
   }
 

@@ -44,10 +44,9 @@ struct RegistryLogin {
     let headers = try credentials().map { [("Authorization", "Basic " + $0.basic)] } ?? []
     let response = try client.send(HTTPRequest(url: url, headers: headers))
     guard response.isSuccess else {
-      let own = response.words.map { ": \($0)" } ?? ""
       throw Failure(
         response.isTemporary ? .io : .missingInput,
-        "\(url.publicText) gives no token for '\(reference.repository)' (\(response.status))\(own)",
+        "\(url.publicText) gives no token for '\(reference.repository)' (\(response.status))\(response.ownWords)",
         hint: hint)
     }
     let answer = try JSONDocument(response.body, source: "the answer of \(url.publicText)").cursor

@@ -24,7 +24,8 @@ import StageSupport
       base is published with its files. What lies in a directory or archive already must be equal, unless --replace \
       is given; on the Hugging Face Hub every push is a commit, made only where something changes, which also removes \
       what an older artifact had besides. The Hub is asked as HF_TOKEN (or 'hf auth login') says, at HF_ENDPOINT; a \
-      registry as 'docker login', 'oras login' or 'skopeo login' left it, in the files that they share.
+      registry as 'docker login', 'oras login' or 'skopeo login' left it, in the files that they share; an object store \
+      as AWS_ACCESS_KEY_ID or 'aws configure' says, at AWS_ENDPOINT_URL or Amazon's own.
       """)
 
   @OptionGroup var options: StageOptions
@@ -38,8 +39,8 @@ import StageSupport
   @Option(
     help: """
       Where to: dir:PATH for a directory, file:PATH.tar.zst for an archive, \
-      hf://[datasets/|spaces/]ORG/NAME[@BRANCH] for a repository of the Hugging Face Hub, which is made if need be, or \
-      oci://HOST[:PORT]/REPOSITORY:TAG for a container registry. s3://BUCKET/PREFIX is reserved for a later version.
+      hf://[datasets/|spaces/]ORG/NAME[@BRANCH] for a repository of the Hugging Face Hub, which is made if need be, \
+      oci://HOST[:PORT]/REPOSITORY:TAG for a container registry, or s3://BUCKET/PREFIX for an object store.
       """)
   var to: String
 
@@ -53,7 +54,8 @@ import StageSupport
 
   @Flag(
     help: """
-      Let an older artifact of the same kind, an archive, or what a registry's tag holds give way; on the Hub, an \
+      Let an older artifact of the same kind, an archive, or what a registry's tag or an object store's prefix \
+      holds give way; on the Hub, an \
       artifact of another kind.
       """)
   var replace = false
@@ -71,7 +73,7 @@ import StageSupport
 
   /// The destination is checked before anything is read.
   func resolve() throws {
-    if case .huggingFace = try destination() { return }
+    if case .huggingFace = try Destination(to) { return }
     let given =
       `private` ? "--private" : createPR ? "--create-pr" : commitMessage.map { _ in "--commit-message" }
     if let given {
@@ -80,7 +82,7 @@ import StageSupport
   }
 
   func execute(_ stage: Stage) throws {
-    let destination = try destination()
+    let destination = try Destination(to)
     let (artifact, delivery) = try publish(to: destination, stage)
     stage.console.table(Self.summary(of: delivery.files))
     stage.console.note(Self.news(artifact, to, delivery))
@@ -141,7 +143,7 @@ import StageSupport
     case .huggingFace(let repository):
       return (artifact, try push(publication, of: artifact.kind, to: repository, stage.console))
     case .registry(let reference): return (artifact, try push(publication, to: reference, stage.console))
-    case .objectStore: throw notAvailable(destination)
+    case .objectStore(let bucket, let prefix): return (artifact, try push(publication, bucket, prefix, stage.console))
     }
   }
 
@@ -187,6 +189,21 @@ import StageSupport
         record: ["manifest": .string(outcome.manifest)]))
   }
 
+  private func push(
+    _ publication: Publication, _ bucket: String, _ prefix: String, _ console: Console
+  ) throws(Failure) -> Delivery {
+    let store = try ObjectStore(bucket: bucket, prefix: prefix, environment: Console.environment) {
+      Interruption.isRequested
+    }
+    let (files, outcome) = try console.transfer("uploading") { begin throws(Failure) in
+      try publication.push(to: store, replacing: replace, progress: begin)
+    }
+    return Delivery(
+      files: files,
+      push: Delivery.Push(
+        made: outcome.wasThere ? nil : to, unchanged: outcome.unchanged, record: ["prefix": .string(to)]))
+  }
+
   private func export(_ checkpoint: Artifact, _ stage: Stage) throws(Failure) -> AdapterExport {
     guard let base = stage.optionalInput("base") else {
       throw Failure(
@@ -194,20 +211,6 @@ import StageSupport
     }
     try stage.require("artifact", names: "base", of: "base")
     return try AdapterExport(checkpoint: checkpoint, base: base, saveProjection: saveProjection)
-  }
-
-  private func destination() throws(Failure) -> Destination {
-    let destination = try Destination(to)
-    switch destination {
-    case .directory, .archive, .huggingFace, .registry: return destination
-    case .objectStore: throw notAvailable(destination)
-    }
-  }
-
-  private func notAvailable(_ destination: Destination) -> Failure {
-    Failure(
-      .usage, "pushing to \(destination.scheme):// is not available in this version",
-      hint: "push to file:PATH.tar.zst and upload that, or to hf:// or oci://")
   }
 
   /// What goes out with a copy says which artifact it was made from, and nothing about this machine.

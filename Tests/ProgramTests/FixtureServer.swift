@@ -118,3 +118,24 @@ final class RegistryServer: FixtureServer {
     ]
   }
 }
+
+/// An object store.
+final class StoreServer: FixtureServer {
+  private static let secret = "store-kept-secret"
+  private let session: String
+
+  init(_ sandbox: Sandbox, region: String = "us-east-1", session: String = "", faults: [String] = []) throws {
+    self.session = session
+    try super.init(
+      "store", sandbox, secrets: [Self.secret] + (session.isEmpty ? [] : [session]), faults: faults,
+      ["--region", region, "--session", session])
+  }
+
+  override var environment: [String: String] {
+    [
+      "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": Self.secret,
+      "AWS_SESSION_TOKEN": session, "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "",
+      "AWS_CONFIG_FILE": sandbox.path("aws-config"), "AWS_SHARED_CREDENTIALS_FILE": sandbox.path("aws-credentials"),
+    ]
+  }
+}

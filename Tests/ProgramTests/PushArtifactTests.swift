@@ -89,7 +89,6 @@ func sandboxToPublishFrom() throws -> Sandbox {
     try sandbox.fail(
       "push-artifact", arguments + ["-o", "receipt"], code: code, saying: message, sourceLocation: at)
   }
-  try fail(["--artifact", "adapter", "--to", "s3://bucket/prefix"], 64, "is not available in this version")
   try fail(["--artifact", "adapter", "--to", "ftp://x"], 64, "the scheme is none that is known")
   try fail(["--artifact", "nowhere", "--to", "dir:x"], 66, "there is no artifact at nowhere")
   try fail(["--artifact", "adapter", "--to", "dir:x"], 64, "publishing a checkpoint needs its base")

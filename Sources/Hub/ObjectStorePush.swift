@@ -1,0 +1,140 @@
+import Artifacts
+package import Failures
+import FoundationEssentials
+import JSON
+
+/// Files on their way into an object store, an object each below one prefix.
+///
+/// The manifest comes last and, where something gives way to it, goes first: whoever finds one finds all that it lists.
+package struct ObjectStorePush {
+  package struct Outcome: Sendable {
+    /// How many files were there.
+    package let unchanged: Int
+    /// Whether the prefix held just this before.
+    package let wasThere: Bool
+  }
+
+  /// What a store takes in one piece (Amazon S3, "Uploading objects").
+  static let largestObject = 5 << 30
+
+  private let store: ObjectStore
+  private let files: [OutgoingFile]
+  private let manifest: OutgoingFile
+  private let replacing: Bool
+
+  /// - Parameters:
+  ///   - manifest: what lists the files.
+  ///   - replacing: whether what is there gives way.
+  init(_ files: [OutgoingFile], listedIn manifest: OutgoingFile, to store: ObjectStore, replacing: Bool) {
+    (self.files, self.manifest, self.store, self.replacing) = (files, manifest, store, replacing)
+  }
+
+  /// Sends what is not there.
+  ///
+  /// - Parameter progress: told what is to be sent in bytes, and then how many bytes went out.
+  /// - Throws: `Failure.outputExists` when something else is there, `Failure.missingInput` when the store grants no access or
+  ///   has no such bucket, `Failure.badData` when a file is too large for it, `Failure.io` when it cannot be reached,
+  ///   `Failure.interrupted`.
+  package func callAsFunction(progress: (_ total: Int) -> (Int) -> Void) throws(Failure) -> Outcome {
+    try requireSizes()
+    let old = try manifestThere()
+    let isOurs = old.map { Digest.sha256($0) == manifest.sha256 } ?? false
+    if old != nil, !isOurs, !replacing { throw inTheWay(manifest) }
+    var missing: [OutgoingFile] = []
+    for file in files where try !has(file) { missing.append(file) }
+    let sent = progress(missing.reduce(isOurs ? 0 : manifest.bytes) { $0 + $1.bytes })
+    if old != nil, !isOurs { try remove(manifest.name) }
+    for file in missing { try send(file, sent) }
+    if !isOurs { try sendManifest(sent) }
+    for name in superseded(old) { try remove(name) }
+    return Outcome(
+      unchanged: files.count - missing.count + (isOurs ? 1 : 0), wasThere: isOurs && missing.isEmpty)
+  }
+
+  private func requireSizes() throws(Failure) {
+    guard let file = files.first(where: { $0.bytes > Self.largestObject }) else { return }
+    throw Failure(
+      .badData, "'\(file.name)' has \(file.bytes) bytes, and an object store takes \(Self.largestObject) in one piece",
+      hint: "write it in shards ('merge --max-shard-size 5GB'), or push to hf:// or oci://")
+  }
+
+  // MARK: - What is there
+
+  /// The manifest that lies there, of whatever artifact.
+  private func manifestThere() throws(Failure) -> [UInt8]? {
+    let response = try store.ask("GET", manifest.name)
+    if response.isSuccess { return response.body }
+    if response.status == 404, response.element("Code") != "NoSuchBucket" { return nil }
+    throw store.refusal(response, of: manifest.name)
+  }
+
+  /// - Throws: `Failure.outputExists` when another object has the file's name, which is not to give way.
+  private func has(_ file: OutgoingFile) throws(Failure) -> Bool {
+    let response = try store.ask("HEAD", file.name, headers: [("x-amz-checksum-mode", "ENABLED")])
+    if response.status == 404 { return false }
+    guard response.isSuccess else { throw store.refusal(response, of: file.name) }
+    // The store's own checksum, where it keeps one, else what was sent along.
+    let isSame =
+      response.headers["content-length"] == "\(file.bytes)"
+      && response.headers["x-amz-checksum-sha256"].map { $0 == file.sha256.base64 }
+        ?? (response.headers["x-amz-meta-sha256"] == file.sha256.hex)
+    guard isSame || replacing else { throw inTheWay(file) }
+    return isSame
+  }
+
+  private func inTheWay(_ file: OutgoingFile) -> Failure {
+    Failure(
+      .outputExists, "\(store.name(file.name)) is there and differs from what would be written",
+      hint: "push to another prefix, or let it give way with --replace")
+  }
+
+  /// Files of the artifact that gave way and that this one does not have.
+  private func superseded(_ old: [UInt8]?) -> [String] {
+    guard let old, let document = try? JSONDocument(old, source: ""), let manifest = try? Manifest(document) else {
+      return []
+    }
+    return manifest.files.map(\.path).filter { path in !files.contains { $0.name.utf8.elementsEqual(path.utf8) } }
+  }
+
+  // MARK: - What is sent
+
+  private func send(_ file: OutgoingFile, _ sent: @escaping (Int) -> Void) throws(Failure) {
+    let response = try put(file, [], sent)
+    guard response.isSuccess else { throw store.refusal(response, of: file.name) }
+  }
+
+  /// Sends the manifest where there is none.
+  private func sendManifest(_ sent: @escaping (Int) -> Void) throws(Failure) {
+    let response = try put(manifest, [("If-None-Match", "*")], sent)
+    if response.isSuccess { return }
+    // Somebody else's, or this one when the first answer was lost.
+    if response.status == 412 {
+      guard try manifestThere().map({ Digest.sha256($0) == manifest.sha256 }) == true else { throw inTheWay(manifest) }
+      return
+    }
+    throw store.refusal(response, of: manifest.name)
+  }
+
+  private func put(
+    _ file: OutgoingFile, _ headers: [(name: String, value: String)], _ sent: @escaping (Int) -> Void
+  ) throws(Failure) -> HTTPResponse {
+    let checks = [("x-amz-checksum-sha256", file.sha256.base64), ("x-amz-meta-sha256", file.sha256.hex)]
+    return try store.ask("PUT", file.name, headers: headers + checks, content: file, sent: sent)
+  }
+
+  private func remove(_ name: String) throws(Failure) {
+    let response = try store.ask("DELETE", name)
+    guard response.isSuccess || response.status == 404 else { throw store.refusal(response, of: name) }
+  }
+}
+
+extension Digest {
+  /// As checksums of S3 are written.
+  fileprivate var base64: String {
+    let digits = Array(hex.utf8)
+    let bytes = stride(from: 0, to: digits.count, by: 2).compactMap { start in
+      UInt8(String(decoding: digits[start..<start + 2], as: UTF8.self), radix: 16)
+    }
+    return Data(bytes).base64EncodedString()
+  }
+}
