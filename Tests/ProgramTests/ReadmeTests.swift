@@ -52,7 +52,8 @@ import Testing
     try FileManager.default.copyItem(atPath: model, toPath: sandbox.path("model"))
     let hub = try HubServer(sandbox, seeds: ["HuggingFaceTB/SmolLM2-135M": "model"])
     let registry = try RegistryServer(sandbox)
-    let environment = hub.environment.merging(registry.environment) { $1 }
+    let store = try StoreServer(sandbox)
+    let environment = hub.environment.merging(registry.environment) { $1 }.merging(store.environment) { $1 }
     for block in try Self.blocks().dropFirst(2) {
       let own = block.replacingOccurrences(of: "localhost:5000", with: registry.authority)
       let result = try shell(own, in: sandbox, environment: environment)
