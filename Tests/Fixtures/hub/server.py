@@ -7,41 +7,27 @@ Writes the Hub's address to DIR/endpoint, a line for each request to DIR/request
 DIR/repositories/ORG/NAME/BRANCH. Large files are kept at another origin, as the Hub's are, which signs its addresses. After
 the requests that `huggingface_hub` 2.4 makes with HF_HUB_DISABLE_XET=1, which can use this server too.
 """
-import argparse
 import base64
 import hashlib
 import json
 import pathlib
 import random
 import re
-import threading
+import sys
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from servers import Handler, announce, lock, once, parser, serve
 
 TOKEN = "hf_test_token"
 SIGNATURE = "X-Signature=kept-secret"
 PART = 1 << 16  # of a multipart upload
 
-parser = argparse.ArgumentParser()
-parser.add_argument("directory", type=pathlib.Path)
 parser.add_argument("--seed", action="append", default=[])
-parser.add_argument("--fault", action="append", default=[])
 options = parser.parse_args()
-random.seed(1)
-lock = threading.RLock()
 repositories = {}  # id: {branch: {path: content}}
 objects = {}  # sha256: content
 parts = {}  # (sha256, number): content
-seen = set()  # what has gone wrong once already
-
-
-def once(fault, about=""):
-    """Whether a fault that is asked for has still to happen."""
-    with lock:
-        if fault not in options.fault or (fault, about) in seen:
-            return False
-        seen.add((fault, about))
-        return True
 
 
 def is_large(path, size):
@@ -76,20 +62,7 @@ def revision(branches, name):
     return next((files for files in branches.values() if commit_of(files) == name), None)
 
 
-class Server(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def note(self):
-        token = "token" if "Authorization" in self.headers else "-"
-        with lock, open(options.directory / "requests", "a") as log:
-            log.write(f"{self.place} {self.command} {self.path.split('?')[0]} {token} {self.headers.get('Range', '-')}\n")
-
-    def body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
+class Server(Handler):
     def answer(self, status, content=b"", headers=()):
         if not isinstance(content, bytes):
             content = json.dumps(content).encode()
@@ -108,7 +81,8 @@ class Server(BaseHTTPRequestHandler):
         self.answer(status, {"error": words}, [("X-Error-Code", code), ("X-Error-Message", words)])
 
     def handle_any(self):
-        self.note()
+        token = "token" if "Authorization" in self.headers else "-"
+        self.note(options, self.place, self.command, self.path.split("?")[0], token, self.headers.get("Range", "-"))
         with lock:
             self.handle_path(urllib.parse.urlsplit(self.path).path.strip("/").split("/"))
 
@@ -125,7 +99,7 @@ class Store(Server):
         if SIGNATURE not in self.path:
             return self.answer(403, b"not signed")
         if self.command == "PUT":
-            if once("busy", self.path):
+            if once(options, "busy", self.path):
                 return self.answer(503)
             if len(path) == 2:
                 parts[path[0], int(path[1])] = content
@@ -146,7 +120,7 @@ class Store(Server):
         if wanted and "no-range" not in options.fault:
             start, status = int(wanted.split("=")[1].rstrip("-")), 206
             headers = [("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")]
-        if once("drop") or "always-drop" in options.fault:
+        if once(options, "drop") or "always-drop" in options.fault:
             rest = content[start:]
             self.send_response(status)
             self.send_header("Content-Length", str(len(rest)))
@@ -168,7 +142,7 @@ class Hub(Server):
 
     def handle_path(self, path):
         content = self.body()
-        if "unwell" in options.fault or once("unwell-once"):
+        if "unwell" in options.fault or once(options, "unwell-once"):
             return self.answer(503, b"<html>")
         if "renamed" in options.fault and "/me/old" in self.path:
             repositories.setdefault("me/new", {"main": {}})
@@ -254,7 +228,7 @@ class Hub(Server):
     def batch(self, wish):
         if not self.may_write:
             return self.answer(401, {"message": "Credentials needed"})
-        store = f"http://127.0.0.1:{store_server.server_port}"
+
         result = []
         for item in wish["objects"]:
             answer = {"oid": item["oid"], "size": item["size"]}
@@ -262,10 +236,10 @@ class Hub(Server):
                 answer["error"] = {"code": 507, "message": "no room left"}
             elif item["oid"] not in objects:
                 verify = {"href": self.url("verify"), "header": {}}
-                upload = {"href": f"{store}/{item['oid']}?{SIGNATURE}", "header": {}}
+                upload = {"href": f"{store_at}/{item['oid']}?{SIGNATURE}", "header": {}}
                 if "multipart" in options.fault:
                     count = (item["size"] + PART - 1) // PART
-                    header = {f"{n:05}": f"{store}/{item['oid']}/{n}?{SIGNATURE}" for n in range(1, count + 1)}
+                    header = {f"{n:05}": f"{store_at}/{item['oid']}/{n}?{SIGNATURE}" for n in range(1, count + 1)}
                     upload = {"href": self.url("complete"), "header": {"chunk_size": str(PART), "upload_id": "u1", **header}}
                 answer["actions"] = {"upload": upload, "verify": verify}
             result.append(answer)
@@ -301,7 +275,7 @@ class Hub(Server):
             place = options.directory / "repositories" / name / branch / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
-        if once("lost-answer"):
+        if once(options, "lost-answer"):
             self.close_connection = True
             return
         answer = {"commitUrl": self.url(f"{name}/commit/{commit_of(files)}"), "commitOid": commit_of(files)}
@@ -319,7 +293,7 @@ class Hub(Server):
         if not is_large(path, len(content)):
             return self.answer(200, content, headers + [("ETag", f'"{git_name(content)}"'), ("Content-Length", str(len(content)))])
         objects[sha256(content)] = content
-        store = f"http://127.0.0.1:{store_server.server_port}/{sha256(content)}?{SIGNATURE}"
+        store = f"{store_at}/{sha256(content)}?{SIGNATURE}"
         headers += [("X-Linked-Etag", f'"{sha256(content)}"'), ("X-Linked-Size", str(len(content))), ("Location", store)]
         self.answer(302, b"", headers)
 
@@ -328,9 +302,5 @@ for seed in options.seed:
     name, directory = seed.split("=", 1)
     root = pathlib.Path(directory)
     repositories[name] = {"main": {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}}
-store_server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
-hub_server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-threading.Thread(target=store_server.serve_forever, daemon=True).start()
-(options.directory / "endpoint.new").write_text(f"http://127.0.0.1:{hub_server.server_port}")
-(options.directory / "endpoint.new").rename(options.directory / "endpoint")
-hub_server.serve_forever()
+store_at = serve(Store)
+announce(options, serve(Hub))

@@ -7,37 +7,24 @@ Writes the registry's address to DIR/endpoint, a line for each request to DIR/re
 tags hold to DIR/manifests/REPOSITORY/TAG. Tokens come from another origin, and with the fault "elsewhere" blobs go to one.
 After the OCI Distribution specification 1.1 and the Distribution project's token authentication.
 """
-import argparse
 import base64
 import hashlib
 import json
 import pathlib
 import random
 import re
-import threading
+import sys
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from servers import Handler, announce, lock, once, parser, serve
 
 USER = base64.b64encode(b"me:kept-secret").decode()
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
-parser = argparse.ArgumentParser()
-parser.add_argument("directory", type=pathlib.Path)
 parser.add_argument("--login", default="none", choices=["none", "basic", "bearer"])
-parser.add_argument("--fault", action="append", default=[])
 options = parser.parse_args()
-random.seed(1)
-lock = threading.RLock()
-tokens, sessions, seen = set(), set(), set()
-
-
-def once(fault):
-    """Whether a fault that is asked for has still to happen."""
-    with lock:
-        if fault not in options.fault or fault in seen:
-            return False
-        seen.add(fault)
-        return True
+tokens, sessions = set(), set()
 
 
 def garbled(text):
@@ -45,12 +32,7 @@ def garbled(text):
     return random.choice(wrong + [text[: random.randrange(len(text) + 1)]])
 
 
-class Server(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Server(Handler):
     def answer(self, status, content=b"", **headers):
         if not isinstance(content, bytes):
             content = json.dumps(content).encode()
@@ -71,8 +53,7 @@ class Server(BaseHTTPRequestHandler):
 
     def handle_any(self):
         scheme = self.headers.get("Authorization", "-").split(" ")[0]
-        with lock, open(options.directory / "requests", "a") as log:
-            log.write(f"{self.place} {self.command} {self.path.split('?')[0]} {scheme}\n")
+        self.note(options, self.place, self.command, self.path.split("?")[0], scheme)
         url = urllib.parse.urlsplit(self.path)
         self.handle_path(url.path, dict(urllib.parse.parse_qsl(url.query)))
 
@@ -106,7 +87,7 @@ class Registry(Server):
                 return True
             self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate='Basic realm="here"')
             return False
-        if shown.removeprefix("Bearer ") in tokens and not (self.command == "PUT" and once("expired")):
+        if shown.removeprefix("Bearer ") in tokens and not (self.command == "PUT" and once(options, "expired")):
             return True
         tokens.clear()
         challenge = f'Bearer realm="{tokens_at}/token",service="test",scope="repository:team/tuned:pull"'  # as for a look
@@ -114,16 +95,13 @@ class Registry(Server):
         return False
 
     def handle_path(self, path, query):
-        size = int(self.headers.get("Content-Length") or 0)
-        if self.command == "PUT" and once("dropped"):
+        if self.command == "PUT" and once(options, "dropped"):
             sessions.clear()
-            self.rfile.read(size // 2)
-            self.close_connection = True
-            return self.connection.close()
-        body = self.rfile.read(size)
+            return self.drop()
+        body = self.body()
         if self.place == "registry" and not self.is_allowed():
             return None
-        if once("unwell"):
+        if once(options, "unwell"):
             return self.refuse(503, "UNAVAILABLE", "come back later")
         if "denied" in options.fault and self.command != "GET":
             return self.refuse(403, "DENIED", "requested access to the resource is denied", X_Signature="kept-secret")
@@ -135,7 +113,7 @@ class Registry(Server):
             blob = options.directory / "blobs" / match[2]
             return self.answer(200 if blob.exists() else 404)
         if match := re.fullmatch(r"/v2/(.+)/blobs/uploads/", path):
-            session = f"{match[1]}/{len(seen)}-{random.randrange(1 << 30)}"
+            session = f"{match[1]}/{random.randrange(1 << 60)}"
             sessions.add(session)
             origin = store_at if "elsewhere" in options.fault else ""
             return self.answer(202, Location=f"{origin}/upload/{session}?_state=kept-secret")
@@ -175,13 +153,6 @@ class Store(Registry):
     place = "store"
 
 
-def serve(kind):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever).start()
-    return f"http://127.0.0.1:{server.server_address[1]}"
-
-
 (options.directory / "blobs").mkdir()
-tokens_at, store_at, endpoint = serve(Tokens), serve(Store), serve(Registry)
-(options.directory / "new").write_text(endpoint)
-(options.directory / "new").rename(options.directory / "endpoint")
+tokens_at, store_at = serve(Tokens), serve(Store)
+announce(options, serve(Registry))

@@ -6,37 +6,23 @@
 Writes the store's address to DIR/endpoint, a line for each request to DIR/requests, and objects to DIR/objects/BUCKET/KEY; there
 is one bucket, "models". After Amazon S3's REST API and "Signature Version 4 signing process".
 """
-import argparse
 import base64
 import hashlib
 import hmac
 import json
 import pathlib
 import random
-import threading
+import sys
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from servers import Handler, announce, lock, once, parser, serve
 
 KEY, SECRET = "AKIATEST", "store-kept-secret"
 
-parser = argparse.ArgumentParser()
-parser.add_argument("directory", type=pathlib.Path)
 parser.add_argument("--region", default="us-east-1")
 parser.add_argument("--session", default="")
-parser.add_argument("--fault", action="append", default=[])
 options = parser.parse_args()
-random.seed(1)
-lock = threading.RLock()
-seen = set()
-
-
-def once(fault):
-    """Whether a fault that is asked for has still to happen."""
-    with lock:
-        if fault not in options.fault or fault in seen:
-            return False
-        seen.add(fault)
-        return True
 
 
 def hash_of(content):
@@ -48,12 +34,7 @@ def garbled(text):
     return random.choice(wrong + [text[: random.randrange(len(text) + 1)]])
 
 
-class Store(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Store(Handler):
     def answer(self, status, content=b"", size=None, **headers):
         if "garble" in options.fault and random.random() < 0.3:
             headers = {name: garbled(value) for name, value in headers.items()}
@@ -102,18 +83,14 @@ class Store(BaseHTTPRequestHandler):
         return True
 
     def handle_any(self):
-        with lock, open(options.directory / "requests", "a") as log:
-            log.write(f"{self.command} {self.path}\n")
-        size = int(self.headers.get("Content-Length") or 0)
-        if self.command == "PUT" and once("dropped"):
-            self.rfile.read(size // 2)
-            self.close_connection = True
-            return self.connection.close()
-        body = self.rfile.read(size)
+        self.note(options, self.command, self.path)
+        if self.command == "PUT" and once(options, "dropped"):
+            return self.drop()
+        body = self.body()
         url = urllib.parse.urlsplit(self.path)
         if not self.is_welcome(url):
             return None
-        if once("unwell"):
+        if once(options, "unwell"):
             return self.refuse(503, "SlowDown", "Reduce your request rate.")
         if "denied" in options.fault and self.command == "PUT":
             return self.refuse(403, "AccessDenied", "Access Denied")
@@ -133,7 +110,7 @@ class Store(BaseHTTPRequestHandler):
             checksum = self.headers["x-amz-checksum-sha256"]
             if checksum != base64.b64encode(hashlib.sha256(body).digest()).decode():
                 return self.refuse(400, "BadDigest", "The checksum does not match.")
-            if at.name == "artifact.json" and once("rival"):
+            if at.name == "artifact.json" and once(options, "rival"):
                 at.write_bytes(b"{}")
                 facts.write_text("{}")
             if at.exists() and self.headers["If-None-Match"] == "*":
@@ -144,9 +121,8 @@ class Store(BaseHTTPRequestHandler):
             if "forgets-checksums" in options.fault:
                 del kept["x-amz-checksum-sha256"]
             facts.write_text(json.dumps(kept))
-            if at.name == "artifact.json" and once("lost-answer"):
-                self.close_connection = True
-                return self.connection.close()
+            if at.name == "artifact.json" and once(options, "lost-answer"):
+                return self.hang_up()
             return self.answer(200)
         if self.command == "DELETE":
             at.unlink(missing_ok=True)
@@ -160,7 +136,4 @@ class Store(BaseHTTPRequestHandler):
 
 
 (options.directory / "objects/models").mkdir(parents=True)
-server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
-threading.Thread(target=server.serve_forever).start()
-(options.directory / "new").write_text(f"http://127.0.0.1:{server.server_address[1]}")
-(options.directory / "new").rename(options.directory / "endpoint")
+announce(options, serve(Store))
