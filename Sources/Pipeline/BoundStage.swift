@@ -80,7 +80,7 @@ struct StageBinder {
     return BoundStage(
       declaration: declaration, interface: interface, executable: executable, parameters: parameters,
       evaluation: evaluation,
-      environment: parameters.reachesHub ? environment.merging(StageEnvironment.hub) { own, _ in own } : environment)
+      environment: environment.merging(StageEnvironment.endpoints(parameters.endpointVariables)) { own, _ in own })
   }
 
   private func program(

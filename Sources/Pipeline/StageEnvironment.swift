@@ -40,17 +40,20 @@ struct StageEnvironment: Sendable {
 
   private static func own(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
 
-  /// Which Hub a model's name or `hf://` means, when it is not the usual one: declared by that name.
-  static var hub: [String: String] {
-    let endpoint = own("HF_ENDPOINT") ?? ""
-    Witness.current?.note(variable: "HF_ENDPOINT", endpoint)
-    return endpoint.isEmpty ? [:] : ["HF_ENDPOINT": endpoint]
+  /// Which servers are meant, where they are not the usual ones: declared by being named.
+  /// - Parameter names: variables that say so.
+  static func endpoints(_ names: [String]) -> [String: String] {
+    names.reduce(into: [:]) { values, name in
+      let endpoint = own(name) ?? ""
+      Witness.current?.note(variable: name, endpoint)
+      if !endpoint.isEmpty { values[name] = endpoint }
+    }
   }
 
   // MARK: - What every stage gets
 
   /// What is passed on to stages undeclared: where things are, who one is and how to reach the network. None of
-  /// it decides what a stage makes (but HF_ENDPOINT, see `hub`); whatever does must be declared, and everything else is
+  /// it decides what a stage makes (but which servers are meant, see `endpoints`); whatever does must be declared, and everything else is
   /// left out.
   private static let passed: Set<String> = [
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE",

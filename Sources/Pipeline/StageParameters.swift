@@ -100,11 +100,12 @@ struct StageParameters: Sendable {
     }
   }
 
-  /// Whether something is fetched from the Hugging Face Hub or pushed to it.
-  var reachesHub: Bool {
-    given.contains { entry in
-      guard let text = entry.value.stringValue else { return false }
-      return entry.parameter.kind == .model || text.hasPrefix("hf://")
+  /// The variables that say which server is meant by a model's name, `hf://` and `s3://`.
+  var endpointVariables: [String] {
+    given.flatMap { entry -> [String] in
+      let text = entry.value.stringValue ?? ""
+      if text.hasPrefix("s3://") { return ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] }
+      return text.hasPrefix("hf://") || entry.parameter.kind == .model && !text.isEmpty ? ["HF_ENDPOINT"] : []
     }
   }
 

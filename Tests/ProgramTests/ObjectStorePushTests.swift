@@ -130,3 +130,22 @@ func `a push goes through what happens to an object store`(fault: String) throws
     #expect(outcome.code == 0 || !sandbox.names.contains("receipt-\(round)"))
   }
 }
+
+@Test func `a pipeline pushes once to an object store, and again to another`() throws {
+  let sandbox = try sandboxToPublishFrom()
+  let store = try StoreServer(sandbox)
+  try sandbox.write(
+    """
+    stages:
+      base: {stage: import-base, with: {base-model: model}}
+      push: {stage: push-artifact, artifact: base, with: {to: "s3://models/team/tuned"}}
+    """, to: "pipeline.yaml")
+  try store.succeed("randlora", ["run", "pipeline.yaml"])
+  #expect(try objects(in: sandbox).contains("artifact.json"))
+  try store.forgetRequests()
+  #expect(try store.succeed("randlora", ["run", "pipeline.yaml"]).errors.contains("2 up to date"))
+  #expect(try store.requests().isEmpty)
+  let elsewhere = try store.run(
+    "randlora", ["status", "pipeline.yaml"], environment: ["AWS_ENDPOINT_URL": "https://store.example.org"])
+  #expect(elsewhere.output.contains("AWS_ENDPOINT_URL"), "\(elsewhere.output)")
+}
