@@ -10,6 +10,9 @@
 #define MATMUL_V3 __attribute__((target("arch=x86-64-v3")))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
+// Fetches a cache line into the second cache; into the first one it would wait in line with what is read at once.
+#define SOON(address) __builtin_prefetch(address, 0, 2)
+
 // What a panel is wide at most: 3 vectors of 16 floats.
 #define WIDEST 48
 
@@ -40,26 +43,32 @@ INLINE void pack_neighbours(size_t width, size_t n, size_t depth, size_t stride,
       packed[whole * depth + k * width + i] = i < rest ? x[k * stride + whole + i] : 0.0f;
 }
 
+// Eight rows of eight floats, transposed.
+INLINE void transpose(const vector8 *restrict row, vector8 *restrict columns) {
+  vector8 pair[8], four[8];
+  UNROLLED for (int i = 0; i < 8; i += 2) {
+    pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  UNROLLED for (int i = 0; i < 8; i += 4) UNROLLED for (int j = 0; j < 2; j++) {
+    four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  UNROLLED for (int i = 0; i < 4; i++) {
+    columns[i] = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    columns[i + 4] = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
 // Some rows of x, 6 or 8, transposed into columns of a panel, eight of the depth at a time. Of six, two columns too many are
 // written, which the next ones overwrite: the last of the depth are left to do. Returns how many were done.
 INLINE size_t pack_eight(size_t rows, size_t width, size_t depth, size_t stride, const float *restrict x, float *restrict to) {
   size_t k = 0;
   for (; rows == 8 ? k + 8 <= depth : k + 8 < depth; k += 8) {
-    vector8 row[8], pair[8], four[8];
+    vector8 row[8], columns[8];
     UNROLLED for (size_t i = 0; i < 8; i++) row[i] = *(const vector8 *)(x + (i < rows ? i : 0) * stride + k);
-    UNROLLED for (int i = 0; i < 8; i += 2) {
-      pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-      pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    UNROLLED for (int i = 0; i < 8; i += 4) UNROLLED for (int j = 0; j < 2; j++) {
-      four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-      four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    float *next = to + k * width;
-    UNROLLED for (int i = 0; i < 4; i++, next += width)
-      *(vector8 *)next = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    UNROLLED for (int i = 0; i < 4; i++, next += width)
-      *(vector8 *)next = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    transpose(row, columns);
+    UNROLLED for (size_t i = 0; i < 8; i++) *(vector8 *)(to + (k + i) * width) = columns[i];
   }
   return k;
 }
@@ -161,6 +170,63 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
     }
 }
 
+// Rows that are multiplied at a time where columns are not packed, and how many are too few for packing to pay.
+#define FEW_ABREAST 4
+#define FEW_ROWS 8
+
+// Eight elements of a matrix from one on, as floats.
+INLINE void load_eight(int bf16, const void *x, size_t at, vector8 *to) {
+  typedef uint16_t halves __attribute__((vector_size(16), aligned(2)));
+  typedef uint32_t wholes __attribute__((vector_size(32)));
+  if (bf16) {
+    *to = (vector8)(__builtin_convertvector(*(const halves *)((const uint16_t *)x + at), wholes) << 16);
+  } else {
+    *to = *(const vector8 *)((const float *)x + at);
+  }
+}
+
+// Up to 4 rows of the left matrix, contiguous each, times up to 8 columns of the right one, contiguous each: these are transposed
+// in registers, eight of the depth at a time. An element is the same chain as in the tiles. Where `fetching`, the next eight
+// columns are asked for, a cache line at a time.
+INLINE void few(int bf16, size_t rows, size_t columns, size_t depth, float alpha, const float *restrict a, size_t a_stride,
+                const void *restrict b, size_t b_stride, int fetching, int adding, size_t stride, float *restrict c) {
+  vector8 sums[FEW_ABREAST] = {{0}}, row[8], right[8];
+  const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+  for (size_t k = 0; k < depth; k += 8) {
+    UNROLLED for (size_t i = 0; i < 8; i++) {
+      if (fetching && k * size % 64 == 0) SOON((const char *)b + ((i + 8) * b_stride + k) * size);
+      load_eight(bf16, b, (i < columns ? i : 0) * b_stride + k, &row[i]);
+    }
+    transpose(row, right);
+    UNROLLED for (size_t i = 0; i < 8; i++) UNROLLED for (size_t r = 0; r < rows; r++)
+      sums[r] = __builtin_elementwise_fma(a[r * a_stride + k + i] - (vector8){0}, right[i], sums[r]);
+  }
+  UNROLLED for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++) {
+      float sum = alpha * sums[r][i];
+      c[r * stride + i] = adding ? c[r * stride + i] + sum : sum;
+    }
+}
+
+typedef void few_function(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const void *b,
+                          size_t b_stride, int fetching, int adding, size_t stride, float *c);
+
+#define FEW(BF16, ROWS)                                                                                                 \
+  MATMUL_V3 static void few_##BF16##_##ROWS(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, \
+                                            const void *b, size_t b_stride, int fetching, int adding, size_t stride,    \
+                                            float *c) {                                                                 \
+    if (columns == 8) {                                                                                                 \
+      few(BF16, ROWS, 8, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                          \
+    } else {                                                                                                            \
+      few(BF16, ROWS, columns, depth, alpha, a, a_stride, b, b_stride, 0, adding, stride, c);                           \
+    }                                                                                                                   \
+  }
+FEW(0, 1) FEW(0, 2) FEW(0, 3) FEW(0, 4)
+FEW(1, 1) FEW(1, 2) FEW(1, 3) FEW(1, 4)
+// By whether the right matrix is bfloat16, and by rows.
+static few_function *const few_tiles[2][FEW_ABREAST] = {
+    {few_0_1, few_0_2, few_0_3, few_0_4}, {few_1_1, few_1_2, few_1_3, few_1_4}};
+
 // What computes at a level of the instruction set: panels of `rows` and of `lanes * vectors` neighbours, how they are
 // packed, and a tile for each number of rows and of vectors; row_tiles for a left matrix of contiguous rows. A
 // panel of columns that fits into the first cache meets `resident` rows of the left matrix, which the second one holds; one
@@ -252,4 +318,20 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
         }
       }
   }
+}
+
+size_t rl_matmul_few_rows(int level) { return level >= 3 ? FEW_ROWS : 0; }
+
+void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
+                   const void *b, int bf16, size_t b_stride, int adding, size_t stride, float *c) {
+  size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+  for (size_t j = 0; j < columns; j += 8)
+    for (size_t k = 0; k < depth; k += chain)
+      for (size_t i = 0; i < rows; i += FEW_ABREAST) {
+        size_t m = rows - i < FEW_ABREAST ? rows - i : FEW_ABREAST, n = columns - j < 8 ? columns - j : 8;
+        int fetching = i == 0 && j + 16 <= columns;
+        few_tiles[bf16][m - 1](n, depth - k < chain ? depth - k : chain, alpha, a + i * a_stride + k, a_stride,
+                               (const char *)b + (j * b_stride + k) * size, b_stride, fetching, adding || k > 0, stride,
+                               c + i * stride + j);
+      }
 }

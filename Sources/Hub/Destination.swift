@@ -83,6 +83,7 @@ package enum Destination: Sendable, Equatable {
       throw malformed(
         uri, prefix.isEmpty ? "the prefix is missing" : "'\(prefix)' is no prefix for object keys")
     }
+    if prefix.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { throw malformed(uri, "it contains a control character") }
     return .objectStore(bucket: bucket, prefix: prefix)
   }
 }

@@ -36,8 +36,11 @@ struct HTTPResponse: Sendable {
 
   var isSuccess: Bool { (200..<300).contains(status) }
   var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
-  /// Whether the same request may succeed later (`huggingface_hub`, `utils/_http.py`).
-  var isTemporary: Bool { [408, 429, 500, 502, 503, 504].contains(status) }
+  /// Whether the same request may succeed later (`huggingface_hub`, `utils/_http.py`; Amazon S3, "Error responses").
+  var isTemporary: Bool {
+    [408, 429, 500, 502, 503, 504].contains(status)
+      || !isSuccess && ["RequestTimeout", "ConditionalRequestConflict", "OperationAborted"].contains(code)
+  }
 
   /// What the server says is wrong, as the end of a sentence.
   var ownWords: String { words.map { ": \($0)" } ?? "" }
@@ -53,6 +56,9 @@ struct HTTPResponse: Sendable {
     guard let text, !text.isEmpty else { return nil }
     return String(text.replacing("\n", with: " ").prefix(300))
   }
+
+  /// What an object store calls what is wrong.
+  var code: String? { element("Code") }
 
   /// What an element of an object store's answer holds (Amazon S3, "Error responses").
   func element(_ name: String) -> String? {

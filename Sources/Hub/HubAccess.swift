@@ -21,12 +21,8 @@ struct HubAccess: Sendable {
       guard let text = variable(name), !text.isEmpty else { return nil }
       return text.hasPrefix("~/") ? home + text.dropFirst() : text
     }
-    do throws(Failure) {
-      let text = value("HF_ENDPOINT") ?? Self.home
-      endpoint = try URLText(Files.withoutSlashes(text), from: "the variable HF_ENDPOINT ('\(text)')")
-    } catch {
-      throw Failure(.usage, error.message, hint: "leave it out for \(Self.home)")
-    }
+    endpoint = try URLText(
+      endpoint: value("HF_ENDPOINT") ?? Self.home, named: "the variable HF_ENDPOINT", hint: "leave it out for \(Self.home)")
     let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
     cache = try Files.absolute(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? ours + "/hub")
     isOffline = Self.isOn(value("HF_HUB_OFFLINE"))

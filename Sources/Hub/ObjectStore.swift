@@ -25,8 +25,11 @@ package final class ObjectStore {
     client = try HTTPClient(environment: environment, isStopped: isStopped)
   }
 
+  /// An object's name in the bucket.
+  func key(_ file: String) -> String { prefix + "/" + file }
+
   /// An object's name as people write it.
-  func name(_ file: String) -> String { "s3://\(bucket)/\(prefix)/\(file)" }
+  func name(_ file: String) -> String { "s3://\(bucket)/\(key(file))" }
 
   /// Asks for or sends one object; the answer may be a refusal.
   ///
@@ -52,8 +55,8 @@ package final class ObjectStore {
       return try client.send(request, sent: sent)
     }
     let response = try send()
-    guard !response.isSuccess, let actual = response.headers["x-amz-bucket-region"], actual != region,
-      ObjectStoreAccess.isRegion(actual)
+    guard !response.isSuccess, let actual = response.headers["x-amz-bucket-region"] ?? response.element("Region"),
+      actual != region, ObjectStoreAccess.isRegion(actual)
     else { return response }
     region = actual
     return try send()
@@ -61,22 +64,29 @@ package final class ObjectStore {
 
   /// Amazon's buckets are hosts, unless a dot in their names keeps certificates from matching; others' are directories.
   private func url(_ file: String) throws(Failure) -> URLText {
-    let path = URLText.escaped(prefix + "/" + file, keeping: "/")
+    let path = URLText.escaped(key(file), keeping: "/")
     if let endpoint = access.endpoint {
       return try URLText("\(endpoint.text)/\(bucket)/\(path)", from: endpoint.text)
     }
-    let host = "s3.\(region).amazonaws.com"
+    let host = "s3.\(region).amazonaws.com" + (region.hasPrefix("cn-") ? ".cn" : "")
     let text = bucket.contains(".") ? "https://\(host)/\(bucket)/\(path)" : "https://\(bucket).\(host)/\(path)"
     return try URLText(text, from: text)
   }
 
   /// What a refusal means, with the server's own words where it has some.
   func refusal(_ response: HTTPResponse, of file: String) -> Failure {
+    let login = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"].contains(response.code)
     switch response.status {
-    case 401, 403:
+    case _ where login, 401, 403:
+      let hint =
+        switch response.code {
+        case _ where login: "log in again"
+        case "RequestTimeTooSkewed": "set this machine's clock"
+        default:
+          "the access key must be valid and may do there: s3:GetObject, s3:PutObject, s3:ListBucket (and s3:DeleteObject for --replace)"
+        }
       return Failure(
-        .missingInput, "the object store refuses access to \(name(file)) (\(response.status))\(response.ownWords)",
-        hint: "the access key must be valid and may read, write and list there: s3:GetObject, s3:PutObject, s3:ListBucket")
+        .missingInput, "the object store refuses access to \(name(file)) (\(response.status))\(response.ownWords)", hint: hint)
     case 404:
       return Failure(
         .missingInput, "there is no bucket '\(bucket)'\(response.ownWords)", hint: "make it first, or check the name and the region")

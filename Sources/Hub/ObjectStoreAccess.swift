@@ -17,21 +17,26 @@ struct ObjectStoreAccess: Sendable {
   /// - Throws: `Failure.usage` when what is set makes no sense, `Failure.missingInput` when nobody has logged in,
   ///   `Failure.io` when a file cannot be read.
   init(_ variable: (String) -> String?) throws(Failure) {
-    func value(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    let home = variable("HOME") ?? "."
+    func value(_ name: String) -> String? {
+      guard let text = variable(name), !text.isEmpty else { return nil }
+      return text.hasPrefix("~/") ? home + text.dropFirst() : text
+    }
     let profile = value("AWS_PROFILE") ?? "default"
-    let home = (value("HOME") ?? ".") + "/.aws/"
-    let kept = value("AWS_SHARED_CREDENTIALS_FILE") ?? home + "credentials"
+    let kept = value("AWS_SHARED_CREDENTIALS_FILE") ?? home + "/.aws/credentials"
     let logins = try Self.settings(of: [profile], in: kept)
     let configured = try Self.settings(
       of: profile == "default" ? [profile, "profile default"] : ["profile " + profile],
-      in: value("AWS_CONFIG_FILE") ?? home + "config")
-    do throws(Failure) {
-      endpoint = try (value("AWS_ENDPOINT_URL_S3") ?? value("AWS_ENDPOINT_URL") ?? configured["endpoint_url"]).map {
-        text throws(Failure) in
-        try URLText(Files.withoutSlashes(text), from: "the object store's endpoint ('\(text)')")
-      }
-    } catch {
-      throw Failure(.usage, error.message, hint: "see AWS_ENDPOINT_URL; leave it out for Amazon S3")
+      in: value("AWS_CONFIG_FILE") ?? home + "/.aws/config")
+    let place = value("AWS_ENDPOINT_URL_S3") ?? value("AWS_ENDPOINT_URL")
+    if place == nil, let services = configured["services"] {
+      throw Failure(
+        .usage, "the profile '\(profile)' names its services elsewhere ('services = \(services)'), which is not read here",
+        hint: "set AWS_ENDPOINT_URL to the object store that is meant")
+    }
+    endpoint = try (place ?? configured["endpoint_url"]).map { text throws(Failure) in
+      try URLText(
+        endpoint: text, named: "the object store's endpoint", hint: "see AWS_ENDPOINT_URL; leave it out for Amazon S3")
     }
     let region = value("AWS_REGION") ?? value("AWS_DEFAULT_REGION") ?? configured["region"] ?? "us-east-1"
     guard Self.isRegion(region) else {
@@ -76,7 +81,7 @@ struct ObjectStoreAccess: Sendable {
     var found: [String: String] = [:], isWanted = false
     for line in String(decoding: try Files.contents(of: path, limit: 1 << 20), as: UTF8.self).split(whereSeparator: \.isNewline) {
       if line.hasPrefix("[") {
-        isWanted = sections.contains(trimmed(line.dropFirst().prefix { $0 != "]" }))
+        isWanted = sections.contains(trimmed(line.dropFirst().prefix { $0 != "]" }).replacing("\"", with: ""))
       } else if isWanted, line.first?.isWhitespace == false, !"#;".contains(line.prefix(1)),
         let equals = line.firstIndex(of: "=")
       {

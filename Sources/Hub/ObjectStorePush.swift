@@ -40,22 +40,34 @@ package struct ObjectStorePush {
     let old = try manifestThere()
     let isOurs = old.map { Digest.sha256($0) == manifest.sha256 } ?? false
     if old != nil, !isOurs, !replacing { throw inTheWay(manifest) }
-    var missing: [OutgoingFile] = []
-    for file in files where try !has(file) { missing.append(file) }
-    let sent = progress(missing.reduce(isOurs ? 0 : manifest.bytes) { $0 + $1.bytes })
-    if old != nil, !isOurs { try remove(manifest.name) }
-    for file in missing { try send(file, sent) }
-    if !isOurs { try sendManifest(sent) }
-    for name in superseded(old) { try remove(name) }
-    return Outcome(
-      unchanged: files.count - missing.count + (isOurs ? 1 : 0), wasThere: isOurs && missing.isEmpty)
+    var missing: [(file: OutgoingFile, isNew: Bool)] = []
+    for file in files {
+      let there = try look(for: file)
+      if there != .same { missing.append((file, there == .nothing)) }
+    }
+    if !isOurs { missing.append((manifest, true)) }
+    let sent = progress(missing.reduce(0) { $0 + $1.file.bytes })
+    if let old, !isOurs { try remove([manifest.name] + superseded(old)) }
+    for (file, isNew) in missing { try send(file, isNew: isNew, sent) }
+    return Outcome(unchanged: files.count + 1 - missing.count, wasThere: missing.isEmpty)
   }
 
+  /// Keys of S3 have no more bytes (Amazon S3, "Naming objects").
+  private static let longestKey = 1024
+
   private func requireSizes() throws(Failure) {
-    guard let file = files.first(where: { $0.bytes > Self.largestObject }) else { return }
-    throw Failure(
-      .badData, "'\(file.name)' has \(file.bytes) bytes, and an object store takes \(Self.largestObject) in one piece",
-      hint: "write it in shards ('merge --max-shard-size 5GB'), or push to hf:// or oci://")
+    for file in files + [manifest] {
+      guard file.bytes <= Self.largestObject else {
+        throw Failure(
+          .badData, "'\(file.name)' has \(file.bytes) bytes, and an object store takes \(Self.largestObject) in one piece",
+          hint: "write it in shards ('merge --max-shard-size 5GB'), or push to hf:// or oci://")
+      }
+      guard store.key(file.name).utf8.count <= Self.longestKey else {
+        throw Failure(
+          .usage, "\(store.name(file.name)) has more than the \(Self.longestKey) bytes of an object's name",
+          hint: "push to a shorter prefix")
+      }
+    }
   }
 
   // MARK: - What is there
@@ -64,14 +76,19 @@ package struct ObjectStorePush {
   private func manifestThere() throws(Failure) -> [UInt8]? {
     let response = try store.ask("GET", manifest.name)
     if response.isSuccess { return response.body }
-    if response.status == 404, response.element("Code") != "NoSuchBucket" { return nil }
+    if response.status == 404, response.code != "NoSuchBucket" { return nil }
     throw store.refusal(response, of: manifest.name)
   }
 
+  /// What lies where a file is to go.
+  private enum Found {
+    case nothing, same, other
+  }
+
   /// - Throws: `Failure.outputExists` when another object has the file's name, which is not to give way.
-  private func has(_ file: OutgoingFile) throws(Failure) -> Bool {
+  private func look(for file: OutgoingFile) throws(Failure) -> Found {
     let response = try store.ask("HEAD", file.name, headers: [("x-amz-checksum-mode", "ENABLED")])
-    if response.status == 404 { return false }
+    if response.status == 404 { return .nothing }
     guard response.isSuccess else { throw store.refusal(response, of: file.name) }
     // The store's own checksum, where it keeps one, else what was sent along.
     let isSame =
@@ -79,7 +96,7 @@ package struct ObjectStorePush {
       && response.headers["x-amz-checksum-sha256"].map { $0 == file.sha256.base64 }
         ?? (response.headers["x-amz-meta-sha256"] == file.sha256.hex)
     guard isSame || replacing else { throw inTheWay(file) }
-    return isSame
+    return isSame ? .same : .other
   }
 
   private func inTheWay(_ file: OutgoingFile) -> Failure {
@@ -88,43 +105,35 @@ package struct ObjectStorePush {
       hint: "push to another prefix, or let it give way with --replace")
   }
 
-  /// Files of the artifact that gave way and that this one does not have.
-  private func superseded(_ old: [UInt8]?) -> [String] {
-    guard let old, let document = try? JSONDocument(old, source: ""), let manifest = try? Manifest(document) else {
-      return []
-    }
+  /// Files of the artifact that gives way and that this one does not have.
+  private func superseded(_ old: [UInt8]) -> [String] {
+    guard let document = try? JSONDocument(old, source: ""), let manifest = try? Manifest(document) else { return [] }
     return manifest.files.map(\.path).filter { path in !files.contains { $0.name.utf8.elementsEqual(path.utf8) } }
+  }
+
+  private func remove(_ names: [String]) throws(Failure) {
+    for name in names {
+      let response = try store.ask("DELETE", name)
+      guard response.isSuccess || response.status == 404 else { throw store.refusal(response, of: name) }
+    }
   }
 
   // MARK: - What is sent
 
-  private func send(_ file: OutgoingFile, _ sent: @escaping (Int) -> Void) throws(Failure) {
-    let response = try put(file, [], sent)
-    guard response.isSuccess else { throw store.refusal(response, of: file.name) }
-  }
-
-  /// Sends the manifest where there is none.
-  private func sendManifest(_ sent: @escaping (Int) -> Void) throws(Failure) {
-    let response = try put(manifest, [("If-None-Match", "*")], sent)
-    if response.isSuccess { return }
+  /// - Parameter isNew: whether nothing lies there, and nothing that comes there meanwhile is to be written over.
+  private func send(_ file: OutgoingFile, isNew: Bool, _ sent: @escaping (Int) -> Void) throws(Failure) {
+    let checks = [("x-amz-checksum-sha256", file.sha256.base64), ("x-amz-meta-sha256", file.sha256.hex)]
+    func put(_ condition: [(name: String, value: String)]) throws(Failure) -> HTTPResponse {
+      try store.ask("PUT", file.name, headers: condition + checks, content: file, sent: sent)
+    }
+    var response = try put(isNew ? [("If-None-Match", "*")] : [])
+    if isNew, response.status == 501 { response = try put([]) }  // such a store knows no conditions
     // Somebody else's, or this one when the first answer was lost.
     if response.status == 412 {
-      guard try manifestThere().map({ Digest.sha256($0) == manifest.sha256 }) == true else { throw inTheWay(manifest) }
-      return
+      guard try look(for: file) == .same else { throw inTheWay(file) }
+      return sent(file.bytes)
     }
-    throw store.refusal(response, of: manifest.name)
-  }
-
-  private func put(
-    _ file: OutgoingFile, _ headers: [(name: String, value: String)], _ sent: @escaping (Int) -> Void
-  ) throws(Failure) -> HTTPResponse {
-    let checks = [("x-amz-checksum-sha256", file.sha256.base64), ("x-amz-meta-sha256", file.sha256.hex)]
-    return try store.ask("PUT", file.name, headers: headers + checks, content: file, sent: sent)
-  }
-
-  private func remove(_ name: String) throws(Failure) {
-    let response = try store.ask("DELETE", name)
-    guard response.isSuccess || response.status == 404 else { throw store.refusal(response, of: name) }
+    guard response.isSuccess else { throw store.refusal(response, of: file.name) }
   }
 }
 

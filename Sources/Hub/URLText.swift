@@ -1,3 +1,4 @@
+import Artifacts
 package import Failures
 
 /// An absolute URL of HTTP, kept as text: what counts here is where it leads.
@@ -31,6 +32,22 @@ package struct URLText: Sendable, Equatable {
     self.text = text
     let usual = scheme == "https://" ? ":443" : ":80"
     origin = scheme + (authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased()
+  }
+
+  /// Where a server begins, as a variable or a file names it.
+  ///
+  /// - Parameter name: of the variable or setting, for the error; what logs in within a URL is not repeated.
+  /// - Throws: `Failure.usage` when it is no URL that others can be made from.
+  init(endpoint text: String, named name: String, hint: String) throws(Failure) {
+    let shown = text.split(separator: "@", maxSplits: 1).count == 2 ? "…@" + (text.split(separator: "@").last ?? "") : text[...]
+    do throws(Failure) {
+      try self.init(Files.withoutSlashes(text), from: "\(name) ('\(shown)')")
+    } catch {
+      throw Failure(.usage, error.message, hint: hint)
+    }
+    guard publicText == self.text else {
+      throw Failure(.usage, "\(name) ('\(shown)') is no URL to use: it has more than a host and a path", hint: hint)
+    }
   }
 
   static func isThisMachine(_ host: String) -> Bool { ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased()) }

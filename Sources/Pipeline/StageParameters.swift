@@ -104,7 +104,7 @@ struct StageParameters: Sendable {
   var endpointVariables: [String] {
     given.flatMap { entry -> [String] in
       let text = entry.value.stringValue ?? ""
-      if text.hasPrefix("s3://") { return ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] }
+      if text.hasPrefix("s3://") { return ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CONFIG_FILE"] }
       return text.hasPrefix("hf://") || entry.parameter.kind == .model && !text.isEmpty ? ["HF_ENDPOINT"] : []
     }
   }

@@ -18,6 +18,9 @@ package enum MatMul {
   /// Fewest rows that a thread takes when the columns are too few for all threads.
   private static let fewestRows = 64
 
+  /// Columns that a thread takes at a time for few rows.
+  private static let fewColumns = 64
+
   /// The instructions that compute here, as run records name them.
   package static var level: String { "x86-64-v\(PanelProduct.bestLevel)" }
 
@@ -66,6 +69,19 @@ package enum MatMul {
       } else {
         unsafe multiplyWide(product, rows, depth, plus: lowRank, file: file, function: function, packRight: packRight)
       }
+    }
+  }
+
+  /// A product of few rows with a right matrix of contiguous columns (`PanelProduct.readsColumnsInPlace`).
+  /// - Parameter multiply: multiplies some columns.
+  static func multiplyFew(
+    _ product: PanelProduct, plus lowRank: LowRank?, file: StaticString = #fileID, function: StaticString = #function,
+    multiply: @Sendable (_ columns: Range<Int>) -> Void
+  ) {
+    product.clearWithoutInner()
+    Parallel.forEachRange(of: product.columns, by: fewColumns, file: file, function: function) { columns in
+      multiply(columns)
+      lowRank?.add(0..<product.rows, columns, to: product)
     }
   }
 

@@ -104,6 +104,10 @@ struct PanelProduct: Sendable {
   /// Whether the left matrix is better read where it lies: with so few columns, packing it would take as long as multiplying.
   var readsLeftInPlace: Bool { columns <= MatMul.columns }
 
+  /// Whether a right matrix of contiguous columns is better read where it lies: for so few rows, packing it would take longer
+  /// than multiplying.
+  var readsColumnsInPlace: Bool { rows <= rl_matmul_few_rows(level) && !left.isTransposed && inner % 8 == 0 }
+
   /// A block's rows of the left matrix where they lie.
   func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels {
     unsafe Panels(
@@ -142,5 +146,14 @@ struct PanelProduct: Sendable {
       level, rows.count, columns.count, block.count, alpha, left.start, left.stride,
       left.areRows ? 1 : 0, right.start, right.stride,
       adding || !(isFirst ?? (block.lowerBound == 0)) ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
+  }
+  /// Multiplies all rows, which are few, and some columns.
+  /// - Parameters:
+  ///   - right: where these columns begin, contiguous each: floats, or bfloat16.
+  ///   - stride: elements from one column to the next.
+  func multiplyFew(_ columns: Range<Int>, _ right: UnsafeRawPointer, isBF16: Bool = false, stride: Int) {
+    unsafe rl_matmul_few(
+      rows, columns.count, inner, MatMul.depth, alpha, left.address(0, 0), left.stride, right, isBF16 ? 1 : 0, stride,
+      adding ? 1 : 0, result.stride, result.address(0, columns.lowerBound))
   }
 }

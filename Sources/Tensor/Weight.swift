@@ -104,9 +104,26 @@ package struct Weight: Sendable {
     let product = unsafe PanelProduct(
       rows: T, columns: rows, inner: columns, adding: false,
       left: MatrixMemory(x.pointer, stride: columns), result: MatrixMemory(y.pointer, stride: rows))
+    if product.readsColumnsInPlace {
+      return MatMul.multiplyFew(product, plus: lowRank) { multiplyFew(product, $0, plus: delta) }
+    }
     unsafe MatMul.multiply(product, plus: lowRank) { outputs, inputs, panels in
       unsafe withTile(outputs, inputs, plus: delta) { tile, stride in
         unsafe product.pack(tile, stride: stride, isTransposed: true, outputs.count, depth: inputs.count, into: panels)
+      }
+    }
+  }
+
+  /// Multiplies with some of W's rows, in place where they can be read as they are.
+  private func multiplyFew(_ product: PanelProduct, _ outputs: Range<Int>, plus delta: Delta?) {
+    if delta == nil, case .plain(let stored) = storage, stored.dtype != .f16 {
+      let isBF16 = stored.dtype == .bf16, start = outputs.lowerBound * columns * (isBF16 ? 2 : 4)
+      unsafe product.multiplyFew(outputs, stored.bytes + start, isBF16: isBF16, stride: columns)
+    } else {
+      // So few that they stay in the cache.
+      for first in stride(from: outputs.lowerBound, to: outputs.upperBound, by: 8) {
+        let some = first..<min(first + 8, outputs.upperBound)
+        unsafe withTile(some, 0..<columns, plus: delta) { unsafe product.multiplyFew(some, $0, stride: $1) }
       }
     }
   }

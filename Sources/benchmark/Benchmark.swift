@@ -11,8 +11,8 @@ import StageSupport
     abstract: "Measure speed and memory: a table on standard error, JSON on standard output.",
     discussion: "Build it in release ('swift run -c release benchmark …') and leave the machine idle.",
     subcommands: [
-      StepBenchmark.self, SweepBenchmark.self, UpdateBenchmark.self, MultiplyBenchmark.self, TokenizeBenchmark.self,
-      PrepareDataBenchmark.self, RunnerBenchmark.self,
+      StepBenchmark.self, SweepBenchmark.self, UpdateBenchmark.self, GenerateBenchmark.self, MultiplyBenchmark.self,
+      TokenizeBenchmark.self, PrepareDataBenchmark.self, RunnerBenchmark.self,
     ])
 
   static func main() {

@@ -15,8 +15,7 @@ struct StepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "step", abstract: "Time training steps on random weights of a known model's shapes.")
 
-  @Option(help: "The model: \(ModelShape.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var shape = ModelShape.smolLM2_135M
+  @OptionGroup var options: RandomModelOptions
   @Flag(help: "LoRA instead of RandLoRA.") var useLora = false
   @Flag(help: "Sparse random bases.") var sparse = false
   @Flag(help: "Very sparse random bases.") var verySparse = false
@@ -28,24 +27,16 @@ struct StepBenchmark: ParsableCommand {
   @Option(help: "A file with one row length a line, to measure rows of real data.") var lengths: String?
   @Option(help: "Rows a batch.") var batchSize = 1
   @Option(help: "Batches a step.") var gradientAccumulationSteps = 1
-  @Option(help: "The weights' type: F32, F16 or BF16.") var dtype = "F32"
-  @Option(help: "Quantize the linear layers to nf4, fp4 or int8 first.") var quantize: String?
   @Option(help: "The most memory to use, mapped weights included: 4GB, 800MB.") var memory: String?
   @Option(help: "Steps to time, after one that is not.") var steps = 3
   @OptionGroup var computing: ComputeOptions
 
   func run() throws {
     Parallel.threads = try computing.threadCount()
-    guard let dtype = DType(rawValue: dtype.uppercased()), dtype.isWeight else {
-      throw Failure(.usage, "--dtype must be F32, F16 or BF16, found \(self.dtype)")
-    }
-    let directory = FileManager.default.temporaryDirectory.path + "/randlora-benchmark-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    var model = try RandomModel(try shape.configuration(), dtype: dtype, directory: directory)
-    if let scheme = try scheme() {
-      model = try model.quantized(scheme, as: shape.configuration(quantized: scheme))
-    }
+    try options.withModel { model in try report(measure(model)) }
+  }
+
+  private func measure(_ model: RandomModel) throws -> StepResult {
     let window = batchSize * gradientAccumulationSteps
     let rowLengths = try self.rowLengths(count: window * (steps + 1))
     let adapter = try Adapter(
@@ -65,12 +56,12 @@ struct StepBenchmark: ParsableCommand {
     _ = try trainer.step()
     var timed: [TimedStep] = []
     let operations = try WorkTimes.collect {
-      var before = try MultiplicationRate(threads: Parallel.threads, in: directory)
+      var before = try MultiplicationRate(threads: Parallel.threads, in: model.directory)
       for _ in 0..<steps {
         let start = Console.monotonicSeconds(), processorStart = RunEnvironment.processorSeconds
         _ = try trainer.step()
         let seconds = Console.monotonicSeconds() - start, processorSeconds = RunEnvironment.processorSeconds - processorStart
-        let after = try MultiplicationRate(threads: Parallel.threads, in: directory)
+        let after = try MultiplicationRate(threads: Parallel.threads, in: model.directory)
         timed.append(
           TimedStep(seconds: seconds, processorSeconds: processorSeconds, sgemm: MultiplicationRate(before, after)))
         before = after
@@ -80,19 +71,9 @@ struct StepBenchmark: ParsableCommand {
     let cost = StepCost(
       model.configuration, layout: adapter.layout, configuration: adapter.configuration, lengths: timedLengths, steps: steps)
     let peak = watch.finish()
-    report(
-      StepResult(
-        cost: cost, steps: timed, operations: operations, tokens: timedLengths.reduce(0, +), plan: plan,
-        peakPrivateBytes: peak.private, peakResidentBytes: peak.resident))
-  }
-
-  private func scheme() throws(Failure) -> QuantizationScheme? {
-    guard let quantize else { return nil }
-    if quantize == "int8" { return QuantizationScheme(codes: .int8, dtype: .f32) }
-    guard let type = FourBitType(rawValue: quantize) else {
-      throw Failure(.usage, "--quantize must be nf4, fp4 or int8, found \(quantize)")
-    }
-    return QuantizationScheme(codes: .fourBit(type, blockSize: 64, isNested: true), dtype: .f32)
+    return StepResult(
+      cost: cost, steps: timed, operations: operations, tokens: timedLengths.reduce(0, +), plan: plan,
+      peakPrivateBytes: peak.private, peakResidentBytes: peak.resident)
   }
 
   private func rowLengths(count: Int) throws -> [Int] {
@@ -122,15 +103,15 @@ struct StepBenchmark: ParsableCommand {
 
   private func report(_ result: StepResult) {
     var settings: JSONObject = [
-      "shape": .string(shape.rawValue), "method": .string(useLora ? "lora" : "randlora"),
+      "method": .string(useLora ? "lora" : "randlora"),
       "sparsity": .string(verySparse ? "very_sparse" : sparse ? "sparse" : "dense"), "rank": .integer(rank),
       "dropout": .number(dropout), "target_modules": .string(targetModules), "modules_to_save": .string(modulesToSave),
       "cutoff_len": .integer(cutoffLen),
       "batch_size": .integer(batchSize), "gradient_accumulation_steps": .integer(gradientAccumulationSteps),
-      "dtype": .string(dtype), "quantize": quantize.map { .string($0) } ?? .null, "threads": .integer(Parallel.threads),
+      "threads": .integer(Parallel.threads),
     ]
     if lengths != nil { settings["lengths"] = .bool(true) }
     Console.standard(quiet: false).table(result.table)
-    Console.printResult(JSON.object(["settings": .object(settings), "result": .object(result.json)]).text())
+    Console.printResult(JSON.object(["settings": .object(options.settings(with: settings)), "result": .object(result.json)]).text())
   }
 }

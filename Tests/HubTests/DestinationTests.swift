@@ -66,6 +66,7 @@ func `a destination has a scheme and a name`(uri: String, scheme: String, name: 
   ("s3://ab/x", "'ab' is no bucket name"),
   ("s3://Bucket/x", "'Bucket' is no bucket name"),
   ("s3://bucket", "the prefix is missing"),
+  ("s3://bucket/a\nb", "it contains a control character"),
   ("s3://bucket/a/../b", "'a/../b' is no prefix for object keys"),
 ])
 func `a malformed destination is a usage error that says why`(uri: String, reason: String) {

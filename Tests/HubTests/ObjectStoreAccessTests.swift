@@ -59,6 +59,10 @@ private let config = """
   let other = try access(["AWS_PROFILE": "other"], credentials: credentials, config: config)
   #expect((other.key, other.secret, other.region) == ("AKIAOTHER", "a=b", "us-west-2"))
   #expect((other.sessionToken, other.endpoint?.text) == ("hours", "https://store.example"))
+  let quoted = try access(
+    keys.merging(["AWS_PROFILE": "my own"]) { $1 }, config: "[profile \"my own\"]\nendpoint_url=https://own.example\n")
+  #expect(quoted.endpoint?.text == "https://own.example")
+  #expect(try access(["AWS_SHARED_CREDENTIALS_FILE": "~/.aws/config"], config: credentials).key == "AKIADEFAULT")
   let alone = try access(config: "[profile default]\naws_access_key_id=A\naws_secret_access_key=B\n")
   #expect((alone.key, alone.secret) == ("A", "B"))
 }
@@ -88,6 +92,14 @@ private let config = """
   refuse(
     keys.merging(["AWS_ENDPOINT_URL": "http://store.example"]) { $1 }, .usage,
     "the object store's endpoint ('http://store.example') is no URL to use: it is not encrypted")
+  refuse(
+    keys.merging(["AWS_ENDPOINT_URL": "https://me:kept-secret@store.example"]) { $1 }, .usage,
+    "('…@store.example') is no URL to use: it does not name a host alone")
+  refuse(
+    keys.merging(["AWS_ENDPOINT_URL": "https://store.example?x=1"]) { $1 }, .usage, "it has more than a host and a path")
+  refuse(
+    keys, config: "[default]\nservices = local\n[services local]\ns3 =\n  endpoint_url = http://localhost:9000\n", .usage,
+    "the profile 'default' names its services elsewhere ('services = local'), which is not read here")
 }
 
 @Test func `no garbled file of Amazon's tools crashes`() throws {

@@ -78,3 +78,18 @@ func `a step is timed and its multiplications are counted`(options: [String]) th
   #expect(texts?.map { $0["decoded"] } == ["one two", "three"])
   #expect(texts?.first?["ids"]?.arrayValue?.count == texts?.first?["offsets"]?.arrayValue?.count)
 }
+
+@Test(arguments: [[], ["--dtype", "bf16", "--prompts", "3"], ["--quantize", "nf4"]])
+func `generating is timed`(options: [String]) throws {
+  let arguments = ["generate", "--shape", "tiny", "--prompt-tokens", "4", "--max-new-tokens", "5", "--threads", "1"]
+  let json = try Sandbox().succeed("benchmark", arguments + options).json()
+  #expect(json["settings"]?["max_new_tokens"] == 5)
+  for field in ["seconds_to_first_token", "tokens_per_second"] {
+    #expect(json["result"]?[field]?.doubleValue ?? 0 > 0, "\(field)")
+  }
+}
+
+@Test func `OpenBLAS is timed`() throws {
+  let result = try Sandbox().succeed("benchmark", ["multiply", "--seconds", "0.01", "--threads", "1"]).json()["result"]
+  #expect(result?["gigaflops"]?.doubleValue ?? 0 > 0 && result?["gigaflops_per_processor"]?.doubleValue ?? 0 > 0)
+}

@@ -77,7 +77,7 @@ extension FixtureServer {
   #expect(try !store.requests().contains { $0.hasPrefix("PUT") })
 }
 
-@Test(arguments: ["dropped", "unwell", "lost-answer"])
+@Test(arguments: ["dropped", "unwell", "slow", "conflict", "lost-answer", "unconditional"])
 func `a push goes through what happens to an object store`(fault: String) throws {
   let sandbox = try sandboxToPublishFrom()
   let store = try StoreServer(sandbox, faults: [fault])
@@ -85,20 +85,36 @@ func `a push goes through what happens to an object store`(fault: String) throws
   #expect(try objects(in: sandbox).count == 4)
 }
 
-@Test func `of two pushes at once the second is refused`() throws {
+@Test(arguments: ["adapter_model.safetensors", "artifact.json"])
+func `of two pushes at once the second is refused and leaves what the first has sent`(file: String) throws {
   let sandbox = try sandboxToPublishFrom()
-  let store = try StoreServer(sandbox, faults: ["rival"])
+  let store = try StoreServer(sandbox, faults: ["rival-" + file])
   try store.fail(
-    "push-artifact", push + ["receipt"], code: 73, saying: "s3://models/team/tuned/artifact.json is there and differs")
-  #expect(try sandbox.read("\(directory)/artifact.json") == Data("{}".utf8))
+    "push-artifact", push + ["receipt"], code: 73, saying: "s3://models/team/tuned/\(file) is there and differs")
+  #expect(try sandbox.read("\(directory)/\(file)") == Data("{}".utf8))
+  #expect(try objects(in: sandbox).contains("artifact.json") == (file == "artifact.json"))
 }
 
-@Test func `a bucket's region and a login for some hours are honoured`() throws {
+@Test func `a replacement that is refused has left nothing of what gave way`() throws {
   let sandbox = try sandboxToPublishFrom()
-  let store = try StoreServer(sandbox, region: "eu-central-1", session: "session-kept-secret")
+  let store = try StoreServer(sandbox, faults: ["denied"])
+  try FileManager.default.createDirectory(atPath: sandbox.path(directory), withIntermediateDirectories: true)
+  for file in ["artifact.json", "config.json", "model.safetensors"] {
+    try FileManager.default.copyItem(
+      atPath: sandbox.path(file == "artifact.json" ? "base/\(file)" : "model/\(file)"), toPath: sandbox.path("\(directory)/\(file)"))
+    try sandbox.write("{}", to: "\(directory)/\(file).facts")
+  }
+  try store.fail("push-artifact", push + ["receipt", "--replace"], code: 66, saying: "refuses access")
+  #expect(try objects(in: sandbox) == [])
+}
+
+@Test(arguments: [[], ["region-in-body"]])
+func `a bucket's region and a login for some hours are honoured`(faults: [String]) throws {
+  let sandbox = try sandboxToPublishFrom()
+  let store = try StoreServer(sandbox, region: "eu-central-1", session: "session-kept-secret", faults: faults)
   try store.succeed("push-artifact", push + ["receipt"])
   let outcome = try store.run("push-artifact", push + ["other"], environment: ["AWS_SESSION_TOKEN": "wrong"])
-  #expect(outcome.code == 74 && outcome.errors.contains("answered 400"), "\(outcome.errors)")
+  #expect(outcome.code == 66 && outcome.errors.contains("hint: log in again"), "\(outcome.errors)")
 }
 
 @Test func `a push that an object store refuses says why and leaves no receipt`() throws {
@@ -116,8 +132,11 @@ func `a push goes through what happens to an object store`(fault: String) throws
   try fail(store, ["AWS_ACCESS_KEY_ID": "AKIAOTHER"], code: 66, "(403): The key does not exist in our records.")
   try fail(
     store, ["AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""], code: 66, "there is no login for the object store")
+  let long = push.map { $0.replacingOccurrences(of: "team/tuned", with: String(repeating: "a", count: 1015)) }
+  try fail(store, [:], long, code: 64, "has more than the 1024 bytes of an object's name")
   let elsewhere = push.map { $0.replacingOccurrences(of: "//models", with: "//others") }
   try fail(store, [:], elsewhere, code: 66, "there is no bucket 'others': The specified bucket does not exist")
+  try fail(try StoreServer(sandbox, faults: ["expired"]), code: 66, "(400): The provided token has expired.\nhint: log in again")
   #expect(!sandbox.names.contains("receipt"))
 }
 

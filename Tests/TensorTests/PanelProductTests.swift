@@ -66,6 +66,28 @@ import Testing
     #expect(dX.array == x.array)
   }
 
+  /// Few rows read a weight where it lies, or as it is widened; more of them pack it.
+  @Test(arguments: [DType.f32, .bf16, .f16], [5, 8, 256, 300, 777])
+  func fewRowsHaveTheBitsOfPackedProducts(dtype: DType, inner: Int) {
+    for out in [1, 7, 8, 9, 64, 130] {
+      let w = Weight(stored(random(out, inner, seed: 14), as: dtype)), delta = random(out, inner, seed: 15)
+      let plain = w.floats(), folded = w.floats(), right = random(out, 3, seed: 16)
+      for index in 0..<folded.count { folded[index] += 0.5 * delta[index] }
+      for tokens in 1...9 {
+        let x = random(tokens, inner, seed: 17), left = random(tokens, 3, seed: 18)
+        for isFolded in [false, true] {
+          let y = Tensor(tokens, out), expected = Tensor(tokens, out)
+          w.forward(
+            x, plus: isFolded ? Weight.Delta(delta, factor: 0.5) : nil,
+            and: LowRank(Matrix(left), times: Matrix(right).transposed), into: y, tokens: tokens)
+          MatMul.multiply(Matrix(x), Matrix(isFolded ? folded : plain).transposed, into: Matrix(expected))
+          MatMul.multiply(Matrix(left), Matrix(right).transposed, into: Matrix(expected), adding: true)
+          #expect(y.array == expected.array, "\(tokens) of \(out)")
+        }
+      }
+    }
+  }
+
   @Test func aProductOverNothingIsZero() {
     let c = random(3, 4, seed: 8), before = c.array
     MatMul.multiply(Matrix(Tensor(3, 0)), Matrix(Tensor(0, 4)), into: Matrix(c), adding: true)

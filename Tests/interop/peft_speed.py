@@ -148,4 +148,5 @@ def main():
         pathlib.Path(options.json).write_text(json.dumps(measured, indent=2))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -78,6 +78,8 @@ class Store(Handler):
         if self.headers.get("x-amz-security-token", "") != options.session:
             return self.refuse(400, "InvalidToken", "The provided token is malformed.")
         region = self.headers["Authorization"].split("/")[2]
+        if region != options.region and "region-in-body" in options.fault:
+            return self.refuse(400, "AuthorizationHeaderMalformed", f"Wrong.</Message><Region>{options.region}</Region><Message>")
         if region != options.region:
             return self.refuse(301, "PermanentRedirect", "Ask another endpoint.", x_amz_bucket_region=options.region)
         return True
@@ -92,7 +94,15 @@ class Store(Handler):
             return None
         if once(options, "unwell"):
             return self.refuse(503, "SlowDown", "Reduce your request rate.")
-        if "denied" in options.fault and self.command == "PUT":
+        if self.command == "PUT" and once(options, "slow"):
+            return self.refuse(400, "RequestTimeout", "Your socket connection to the server was not read from in time.")
+        if self.command == "PUT" and once(options, "conflict"):
+            return self.refuse(409, "ConditionalRequestConflict", "Conflicting requests.")
+        if "expired" in options.fault:
+            return self.refuse(400, "ExpiredToken", "The provided token has expired.")
+        if "unconditional" in options.fault and "If-None-Match" in self.headers:
+            return self.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+        if "denied" in options.fault and self.command == "PUT" and not self.path.endswith("/config.json"):
             return self.refuse(403, "AccessDenied", "Access Denied")
         bucket, _, key = urllib.parse.unquote(url.path[1:]).partition("/")
         if bucket != "models":
@@ -110,7 +120,8 @@ class Store(Handler):
             checksum = self.headers["x-amz-checksum-sha256"]
             if checksum != base64.b64encode(hashlib.sha256(body).digest()).decode():
                 return self.refuse(400, "BadDigest", "The checksum does not match.")
-            if at.name == "artifact.json" and once(options, "rival"):
+            if once(options, "rival-" + at.name):
+                at.parent.mkdir(parents=True, exist_ok=True)
                 at.write_bytes(b"{}")
                 facts.write_text("{}")
             if at.exists() and self.headers["If-None-Match"] == "*":
