@@ -172,7 +172,7 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
 
 // Rows that are multiplied at a time where columns are not packed, and how many are too few for packing to pay.
 #define FEW_ABREAST 4
-#define FEW_ROWS 8
+#define FEW_ROWS 16
 
 // Eight elements of a matrix from one on, as floats.
 INLINE void load_eight(int bf16, const void *x, size_t at, vector8 *to) {

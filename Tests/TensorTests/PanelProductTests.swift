@@ -73,7 +73,7 @@ import Testing
       let w = Weight(stored(random(out, inner, seed: 14), as: dtype)), delta = random(out, inner, seed: 15)
       let plain = w.floats(), folded = w.floats(), right = random(out, 3, seed: 16)
       for index in 0..<folded.count { folded[index] += 0.5 * delta[index] }
-      for tokens in 1...9 {
+      for tokens in [1, 2, 3, 4, 5, 7, 8, 16, 17] {
         let x = random(tokens, inner, seed: 17), left = random(tokens, 3, seed: 18)
         for isFolded in [false, true] {
           let y = Tensor(tokens, out), expected = Tensor(tokens, out)
