@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from peft_speed import ROOT, SHAPES
+from peft_speed import ROOT, SHAPES, random_llama
 
 NEW, PROMPT = 64, 32
 
@@ -46,16 +46,11 @@ def ours(options):
 def run_theirs(options):
     """Prints a JSON object."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    width, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[options.shape]
-    model = LlamaForCausalLM(LlamaConfig(
-        hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv_heads,
-        intermediate_size=inner, vocab_size=vocabulary, tie_word_embeddings=tied, max_position_embeddings=8192))
-    model = model.to(torch.float32 if options.dtype == "F32" else torch.bfloat16).eval()
-    ids = torch.randint(3, vocabulary, (options.prompts, PROMPT))
+    model = random_llama(options.shape).to(torch.float32 if options.dtype == "F32" else torch.bfloat16).eval()
+    ids = torch.randint(3, SHAPES[options.shape][5], (options.prompts, PROMPT))
 
     def seconds(count):
         start = time.perf_counter()

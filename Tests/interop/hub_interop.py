@@ -11,12 +11,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODEL = ROOT / "pipelines/quickstart/model"
-
-
-def run(program, *arguments):
-    subprocess.run([ROOT / ".build/release" / program, *map(str, arguments)], check=True)
+from programs import MODEL, ROOT, run
 
 
 def same(one, other, names):

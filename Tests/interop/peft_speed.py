@@ -79,19 +79,25 @@ def peft(options, name):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
 
 
+def random_llama(shape):
+    """transformers' model of a shape, with random weights."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    width, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[shape]
+    return LlamaForCausalLM(LlamaConfig(
+        hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv_heads,
+        intermediate_size=inner, vocab_size=vocabulary, tie_word_embeddings=tied, max_position_embeddings=8192))
+
+
 def run_peft(options):
     """One case with PyTorch + PEFT; prints a JSON object."""
     import torch
     from peft import LoraConfig, RandLoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
 
     case = CASES[options.peft]
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    width, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[options.shape]
-    model = LlamaForCausalLM(LlamaConfig(
-        hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv_heads,
-        intermediate_size=inner, vocab_size=vocabulary, tie_word_embeddings=tied, max_position_embeddings=8192))
+    model, vocabulary = random_llama(options.shape), SHAPES[options.shape][5]
     targets, dropout = case.get("targets", "k_proj,v_proj").split(","), case.get("dropout", 0.0)
     if case.get("use_lora"):
         config = LoraConfig(r=options.rank, lora_alpha=2 * options.rank, target_modules=targets, lora_dropout=dropout)

@@ -8,28 +8,15 @@ import hashlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import tempfile
 import time
 
 import oras.client
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODEL = ROOT / "pipelines/quickstart/model"
+from programs import MODEL, free_port, run
+
 FILES = ["README.md", "adapter_config.json", "adapter_model.safetensors", "artifact.json"]
-
-
-def run(program, *arguments, check=True):
-    return subprocess.run(
-        [ROOT / ".build/release" / program, *map(str, arguments)], check=check, stderr=subprocess.PIPE, text=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
 
 with tempfile.TemporaryDirectory() as scratch:
     scratch = pathlib.Path(scratch)

@@ -7,7 +7,6 @@ import filecmp
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,22 +14,9 @@ import time
 
 import boto3
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODEL = ROOT / "pipelines/quickstart/model"
+from programs import MODEL, free_port, run
+
 FILES = ["README.md", "adapter_config.json", "adapter_model.safetensors", "artifact.json"]
-
-
-def run(program, *arguments, check=True):
-    done = subprocess.run([ROOT / ".build/release" / program, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0 or not check, done.stderr
-    return done
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
 
 with tempfile.TemporaryDirectory() as scratch:
     scratch = pathlib.Path(scratch)
