@@ -10,9 +10,6 @@
 #define MATMUL_V3 __attribute__((target("arch=x86-64-v3")))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-// Fetches a cache line into the second cache; into the first one it would wait in line with what is read at once.
-#define SOON(address) __builtin_prefetch(address, 0, 2)
-
 // What a panel is wide at most: 3 vectors of 16 floats.
 #define WIDEST 48
 
@@ -187,14 +184,15 @@ INLINE void load_eight(int bf16, const void *x, size_t at, vector8 *to) {
 
 // Up to 4 rows of the left matrix, contiguous each, times up to 8 columns of the right one, contiguous each: these are transposed
 // in registers, eight of the depth at a time. An element is the same chain as in the tiles. Where `fetching`, the next eight
-// columns are asked for, a cache line at a time.
+// columns are asked for, a cache line at a time, for the second cache: for the first one they would wait in line with what is
+// read at once.
 INLINE void few(int bf16, size_t rows, size_t columns, size_t depth, float alpha, const float *restrict a, size_t a_stride,
                 const void *restrict b, size_t b_stride, int fetching, int adding, size_t stride, float *restrict c) {
   vector8 sums[FEW_ABREAST] = {{0}}, row[8], right[8];
   const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
   for (size_t k = 0; k < depth; k += 8) {
     UNROLLED for (size_t i = 0; i < 8; i++) {
-      if (fetching && k * size % 64 == 0) SOON((const char *)b + ((i + 8) * b_stride + k) * size);
+      if (fetching && k * size % 64 == 0) __builtin_prefetch((const char *)b + ((i + 8) * b_stride + k) * size, 0, 2);
       load_eight(bf16, b, (i < columns ? i : 0) * b_stride + k, &row[i]);
     }
     transpose(row, right);

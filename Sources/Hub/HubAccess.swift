@@ -17,10 +17,7 @@ struct HubAccess: Sendable {
   /// - Throws: `Failure.usage` when a variable makes no sense, `Failure.io` when the file of the token cannot be read.
   init(_ variable: (String) -> String?) throws(Failure) {
     let home = variable("HOME") ?? "."
-    func value(_ name: String) -> String? {
-      guard let text = variable(name), !text.isEmpty else { return nil }
-      return text.hasPrefix("~/") ? home + text.dropFirst() : text
-    }
+    func value(_ name: String) -> String? { setting(name, variable) }
     endpoint = try URLText(
       endpoint: value("HF_ENDPOINT") ?? Self.home, named: "the variable HF_ENDPOINT", hint: "leave it out for \(Self.home)")
     let ours = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? home + "/.cache") + "/huggingface"
@@ -46,11 +43,7 @@ struct HubAccess: Sendable {
     return cleaned(String(decoding: try Files.contents(of: path, limit: 1 << 16), as: UTF8.self))
   }
 
-  /// Without the line break that files and secrets end with.
-  private static func cleaned(_ text: String) -> String? {
-    let token = text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()
-    return token.isEmpty ? nil : String(token)
-  }
+  private static func cleaned(_ text: String) -> String? { text.trimmed.isEmpty ? nil : text.trimmed }
 
   private static func isOn(_ value: String?) -> Bool {
     ["1", "ON", "YES", "TRUE"].contains(value?.uppercased())

@@ -183,9 +183,7 @@ package struct HubPush {
         "'\(repository.description)' holds \(old.kind.words), and \(kind.words) beside it would be mixed up with it",
         hint: "push to another repository, or let it give way with --replace")
     }
-    return old.files.map(\.path).filter { path in
-      there[ByteString(path)] != nil && !files.contains { $0.name.utf8.elementsEqual(path.utf8) }
-    }
+    return files.superseded(of: old).filter { there[ByteString($0)] != nil }
   }
 
   /// Whether each of some files goes by LFS, as the Hub wants it.

@@ -18,10 +18,7 @@ struct ObjectStoreAccess: Sendable {
   ///   `Failure.io` when a file cannot be read.
   init(_ variable: (String) -> String?) throws(Failure) {
     let home = variable("HOME") ?? "."
-    func value(_ name: String) -> String? {
-      guard let text = variable(name), !text.isEmpty else { return nil }
-      return text.hasPrefix("~/") ? home + text.dropFirst() : text
-    }
+    func value(_ name: String) -> String? { setting(name, variable) }
     let profile = value("AWS_PROFILE") ?? "default"
     let kept = value("AWS_SHARED_CREDENTIALS_FILE") ?? home + "/.aws/credentials"
     let logins = try Self.settings(of: [profile], in: kept)
@@ -81,17 +78,13 @@ struct ObjectStoreAccess: Sendable {
     var found: [String: String] = [:], isWanted = false
     for line in String(decoding: try Files.contents(of: path, limit: 1 << 20), as: UTF8.self).split(whereSeparator: \.isNewline) {
       if line.hasPrefix("[") {
-        isWanted = sections.contains(trimmed(line.dropFirst().prefix { $0 != "]" }).replacing("\"", with: ""))
+        isWanted = sections.contains(line.dropFirst().prefix { $0 != "]" }.trimmed.replacing("\"", with: ""))
       } else if isWanted, line.first?.isWhitespace == false, !"#;".contains(line.prefix(1)),
         let equals = line.firstIndex(of: "=")
       {
-        found[trimmed(line[..<equals]).lowercased()] = trimmed(line[line.index(after: equals)...])
+        found[line[..<equals].trimmed.lowercased()] = line[line.index(after: equals)...].trimmed
       }
     }
     return found.filter { !$0.value.isEmpty }
-  }
-
-  private static func trimmed(_ text: Substring) -> String {
-    String(text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
   }
 }

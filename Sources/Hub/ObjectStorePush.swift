@@ -108,7 +108,7 @@ package struct ObjectStorePush {
   /// Files of the artifact that gives way and that this one does not have.
   private func superseded(_ old: [UInt8]) -> [String] {
     guard let document = try? JSONDocument(old, source: ""), let manifest = try? Manifest(document) else { return [] }
-    return manifest.files.map(\.path).filter { path in !files.contains { $0.name.utf8.elementsEqual(path.utf8) } }
+    return files.superseded(of: manifest)
   }
 
   private func remove(_ names: [String]) throws(Failure) {

@@ -7,3 +7,10 @@ struct OutgoingFile: Sendable {
   let bytes: Int
   let sha256: Digest
 }
+
+extension [OutgoingFile] {
+  /// Paths of an older artifact's files that none of these has.
+  func superseded(of old: Manifest) -> [String] {
+    old.files.map(\.path).filter { path in !contains { $0.name.utf8.elementsEqual(path.utf8) } }
+  }
+}

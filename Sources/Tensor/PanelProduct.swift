@@ -147,6 +147,7 @@ struct PanelProduct: Sendable {
       left.areRows ? 1 : 0, right.start, right.stride,
       adding || !(isFirst ?? (block.lowerBound == 0)) ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
   }
+
   /// Multiplies all rows, which are few, and some columns.
   /// - Parameters:
   ///   - right: where these columns begin, contiguous each: floats, or bfloat16.

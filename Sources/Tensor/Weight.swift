@@ -117,8 +117,8 @@ package struct Weight: Sendable {
   /// Multiplies with some of W's rows, in place where they can be read as they are.
   private func multiplyFew(_ product: PanelProduct, _ outputs: Range<Int>, plus delta: Delta?) {
     if delta == nil, case .plain(let stored) = storage, stored.dtype != .f16 {
-      let isBF16 = stored.dtype == .bf16, start = outputs.lowerBound * columns * (isBF16 ? 2 : 4)
-      unsafe product.multiplyFew(outputs, stored.bytes + start, isBF16: isBF16, stride: columns)
+      let start = outputs.lowerBound * columns * stored.dtype.size
+      unsafe product.multiplyFew(outputs, stored.bytes + start, isBF16: stored.dtype == .bf16, stride: columns)
     } else {
       // So few that they stay in the cache.
       for first in stride(from: outputs.lowerBound, to: outputs.upperBound, by: 8) {

@@ -32,10 +32,7 @@ struct GenerateBenchmark: ParsableCommand {
 
   private func measure(_ model: RandomModel) throws -> Times {
     let decoder = try DecoderModel(model.configuration, weights: model.weights())
-    var generator = SplitMix64(seed: 3)
-    let texts = (0..<prompts).map { _ in
-      (0..<promptTokens).map { _ in Int32(generator.next(below: model.configuration.vocabularySize)) }
-    }
+    let texts = model.tokens(lengths: Array(repeating: promptTokens, count: prompts))
     // Once before, so that the files are in memory.
     _ = try decoder.generate(texts, maxNewTokens: 2, stopTokens: [], adapter: nil)
     var times = Times(), count = 0

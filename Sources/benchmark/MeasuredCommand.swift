@@ -48,14 +48,14 @@ struct MeasuredCommand {
     return runs.sorted { $0.processorSeconds < $1.processorSeconds }[count / 2]
   }
 
-  /// What a benchmark prints that runs in a process of its own.
+  /// The result of a benchmark that runs in a process of its own.
   ///
   /// - Parameter arguments: this program's, from the subcommand on.
-  static func benchmark(_ arguments: [String], in directory: String) throws -> JSON {
+  static func benchmark(_ arguments: [String], in directory: String) throws(Failure) -> JSONCursor {
     let words = ([ownPath] + arguments).map { "'" + $0.replacing("'", with: "'\\''") + "'" }
     let measured = try MeasuredCommand(words.joined(separator: " "), in: directory)
     let json = measured.output.drop { $0 != "{" }  // after the table
-    return try JSONDocument(Array(json.utf8), source: "benchmark \(arguments.first ?? "")").root
+    return try JSONDocument(Array(json.utf8), source: "benchmark \(arguments.first ?? "")").cursor.field("result")
   }
 
   /// Where this program lies.

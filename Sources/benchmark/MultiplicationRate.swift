@@ -1,4 +1,5 @@
 import COpenBLAS
+import Failures
 import JSON
 import StageSupport
 import Tensor
@@ -17,10 +18,10 @@ struct MultiplicationRate {
   }
 
   /// What a process of its own measures, whose memory is not this one's.
-  init(threads: Int, in directory: String) throws {
-    let result = try MeasuredCommand.benchmark(["multiply", "--threads", "\(threads)"], in: directory)["result"]
-    gigaflops = result?["gigaflops"]?.doubleValue ?? 0
-    gigaflopsPerProcessor = result?["gigaflops_per_processor"]?.doubleValue ?? 0
+  init(threads: Int, in directory: String) throws(Failure) {
+    let result = try MeasuredCommand.benchmark(["multiply", "--threads", "\(threads)"], in: directory)
+    gigaflops = try result.field("gigaflops").double()
+    gigaflopsPerProcessor = try result.field("gigaflops_per_processor").double()
   }
 
   /// Multiplies (2048 × 2048) matrices for about as long as asked, with all threads.

@@ -51,14 +51,15 @@ struct RandomModel {
 
   func weights() throws(Failure) -> WeightFiles { try WeightFiles(directory: directory) }
 
+  /// Random tokens.
+  func tokens(lengths: [Int]) -> [[Int32]] {
+    var generator = SplitMix64(seed: 2)
+    return lengths.map { length in (0..<length).map { _ in Int32(generator.next(below: configuration.vocabularySize)) } }
+  }
+
   /// Rows of the given lengths in which every token but the first is a target.
   func rows(lengths: [Int]) throws(Failure) -> TokenRows {
-    var generator = SplitMix64(seed: 2)
-    let rows = lengths.map { length in
-      TokenRow(
-        ids: (0..<length).map { _ in Int32(generator.next(below: configuration.vocabularySize)) },
-        supervised: (0..<length).map { $0 > 0 })
-    }
+    let rows = tokens(lengths: lengths).map { ids in TokenRow(ids: ids, supervised: ids.indices.map { $0 > 0 }) }
     let path = directory + "/rows.safetensors"
     try TokenRows.write(rows, to: path)
     return try TokenRows(path, vocabularySize: configuration.vocabularySize)

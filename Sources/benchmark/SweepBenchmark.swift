@@ -67,7 +67,7 @@ struct SweepBenchmark: ParsableCommand {
 
   private func measure(_ flags: [String], _ value: Int) throws -> JSON {
     let arguments = ["step", "--" + over.rawValue, "\(value)"] + flags + step
-    return try MeasuredCommand.benchmark(arguments, in: FileManager.default.temporaryDirectory.path)["result"] ?? .null
+    return try MeasuredCommand.benchmark(arguments, in: FileManager.default.temporaryDirectory.path).value
   }
 
   private func page(_ measurements: [Measurement]) -> String {

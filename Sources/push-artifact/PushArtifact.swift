@@ -55,8 +55,7 @@ import StageSupport
   @Flag(
     help: """
       Let an older artifact of the same kind, an archive, or what a registry's tag or an object store's prefix \
-      holds give way; on the Hub, an \
-      artifact of another kind.
+      holds give way; on the Hub, an artifact of another kind.
       """)
   var replace = false
 

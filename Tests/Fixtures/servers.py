@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 parser = argparse.ArgumentParser()
 parser.add_argument("directory", type=pathlib.Path)
 parser.add_argument("--fault", action="append", default=[])
+options = argparse.Namespace()  # what a server's own parsing fills
 random.seed(1)
 lock = threading.RLock()
 seen = set()  # what has gone wrong once already
 
 
-def once(options, fault, about=""):
+def once(fault, about=""):
     """Whether a fault that is asked for has still to happen."""
     with lock:
         if fault not in options.fault or (fault, about) in seen:
@@ -28,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def note(self, options, *words):
+    def note(self, *words):
         """A line for the tests about a request."""
         with lock, open(options.directory / "requests", "a") as log:
             log.write(" ".join(words) + "\n")
@@ -53,7 +54,7 @@ def serve(kind):
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def announce(options, address):
+def announce(address):
     """Says that all is ready, and where."""
     (options.directory / "new").write_text(address)
     (options.directory / "new").rename(options.directory / "endpoint")

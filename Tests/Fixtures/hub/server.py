@@ -17,14 +17,14 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from servers import Handler, announce, lock, once, parser, serve
+from servers import Handler, announce, lock, once, options, parser, serve
 
 TOKEN = "hf_test_token"
 SIGNATURE = "X-Signature=kept-secret"
 PART = 1 << 16  # of a multipart upload
 
 parser.add_argument("--seed", action="append", default=[])
-options = parser.parse_args()
+parser.parse_args(namespace=options)
 repositories = {}  # id: {branch: {path: content}}
 objects = {}  # sha256: content
 parts = {}  # (sha256, number): content
@@ -82,7 +82,7 @@ class Server(Handler):
 
     def handle_any(self):
         token = "token" if "Authorization" in self.headers else "-"
-        self.note(options, self.place, self.command, self.path.split("?")[0], token, self.headers.get("Range", "-"))
+        self.note(self.place, self.command, self.path.split("?")[0], token, self.headers.get("Range", "-"))
         with lock:
             self.handle_path(urllib.parse.urlsplit(self.path).path.strip("/").split("/"))
 
@@ -99,7 +99,7 @@ class Store(Server):
         if SIGNATURE not in self.path:
             return self.answer(403, b"not signed")
         if self.command == "PUT":
-            if once(options, "busy", self.path):
+            if once("busy", self.path):
                 return self.answer(503)
             if len(path) == 2:
                 parts[path[0], int(path[1])] = content
@@ -120,7 +120,7 @@ class Store(Server):
         if wanted and "no-range" not in options.fault:
             start, status = int(wanted.split("=")[1].rstrip("-")), 206
             headers = [("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")]
-        if once(options, "drop") or "always-drop" in options.fault:
+        if once("drop") or "always-drop" in options.fault:
             rest = content[start:]
             self.send_response(status)
             self.send_header("Content-Length", str(len(rest)))
@@ -142,7 +142,7 @@ class Hub(Server):
 
     def handle_path(self, path):
         content = self.body()
-        if "unwell" in options.fault or once(options, "unwell-once"):
+        if "unwell" in options.fault or once("unwell-once"):
             return self.answer(503, b"<html>")
         if "renamed" in options.fault and "/me/old" in self.path:
             repositories.setdefault("me/new", {"main": {}})
@@ -228,7 +228,6 @@ class Hub(Server):
     def batch(self, wish):
         if not self.may_write:
             return self.answer(401, {"message": "Credentials needed"})
-
         result = []
         for item in wish["objects"]:
             answer = {"oid": item["oid"], "size": item["size"]}
@@ -275,7 +274,7 @@ class Hub(Server):
             place = options.directory / "repositories" / name / branch / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
-        if once(options, "lost-answer"):
+        if once("lost-answer"):
             self.close_connection = True
             return
         answer = {"commitUrl": self.url(f"{name}/commit/{commit_of(files)}"), "commitOid": commit_of(files)}
@@ -303,4 +302,4 @@ for seed in options.seed:
     root = pathlib.Path(directory)
     repositories[name] = {"main": {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}}
 store_at = serve(Store)
-announce(options, serve(Hub))
+announce(serve(Hub))

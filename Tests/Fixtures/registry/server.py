@@ -17,13 +17,13 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from servers import Handler, announce, lock, once, parser, serve
+from servers import Handler, announce, lock, once, options, parser, serve
 
 USER = base64.b64encode(b"me:kept-secret").decode()
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 parser.add_argument("--login", default="none", choices=["none", "basic", "bearer"])
-options = parser.parse_args()
+parser.parse_args(namespace=options)
 tokens, sessions = set(), set()
 
 
@@ -53,7 +53,7 @@ class Server(Handler):
 
     def handle_any(self):
         scheme = self.headers.get("Authorization", "-").split(" ")[0]
-        self.note(options, self.place, self.command, self.path.split("?")[0], scheme)
+        self.note(self.place, self.command, self.path.split("?")[0], scheme)
         url = urllib.parse.urlsplit(self.path)
         self.handle_path(url.path, dict(urllib.parse.parse_qsl(url.query)))
 
@@ -87,7 +87,7 @@ class Registry(Server):
                 return True
             self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate='Basic realm="here"')
             return False
-        if shown.removeprefix("Bearer ") in tokens and not (self.command == "PUT" and once(options, "expired")):
+        if shown.removeprefix("Bearer ") in tokens and not (self.command == "PUT" and once("expired")):
             return True
         tokens.clear()
         challenge = f'Bearer realm="{tokens_at}/token",service="test",scope="repository:team/tuned:pull"'  # as for a look
@@ -95,13 +95,13 @@ class Registry(Server):
         return False
 
     def handle_path(self, path, query):
-        if self.command == "PUT" and once(options, "dropped"):
+        if self.command == "PUT" and once("dropped"):
             sessions.clear()
             return self.drop()
         body = self.body()
         if self.place == "registry" and not self.is_allowed():
             return None
-        if once(options, "unwell"):
+        if once("unwell"):
             return self.refuse(503, "UNAVAILABLE", "come back later")
         if "denied" in options.fault and self.command != "GET":
             return self.refuse(403, "DENIED", "requested access to the resource is denied", X_Signature="kept-secret")
@@ -155,4 +155,4 @@ class Store(Registry):
 
 (options.directory / "blobs").mkdir()
 tokens_at, store_at = serve(Tokens), serve(Store)
-announce(options, serve(Registry))
+announce(serve(Registry))

@@ -16,13 +16,13 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from servers import Handler, announce, lock, once, parser, serve
+from servers import Handler, announce, lock, once, options, parser, serve
 
 KEY, SECRET = "AKIATEST", "store-kept-secret"
 
 parser.add_argument("--region", default="us-east-1")
 parser.add_argument("--session", default="")
-options = parser.parse_args()
+parser.parse_args(namespace=options)
 
 
 def hash_of(content):
@@ -85,18 +85,18 @@ class Store(Handler):
         return True
 
     def handle_any(self):
-        self.note(options, self.command, self.path)
-        if self.command == "PUT" and once(options, "dropped"):
+        self.note(self.command, self.path)
+        if self.command == "PUT" and once("dropped"):
             return self.drop()
         body = self.body()
         url = urllib.parse.urlsplit(self.path)
         if not self.is_welcome(url):
             return None
-        if once(options, "unwell"):
+        if once("unwell"):
             return self.refuse(503, "SlowDown", "Reduce your request rate.")
-        if self.command == "PUT" and once(options, "slow"):
+        if self.command == "PUT" and once("slow"):
             return self.refuse(400, "RequestTimeout", "Your socket connection to the server was not read from in time.")
-        if self.command == "PUT" and once(options, "conflict"):
+        if self.command == "PUT" and once("conflict"):
             return self.refuse(409, "ConditionalRequestConflict", "Conflicting requests.")
         if "expired" in options.fault:
             return self.refuse(400, "ExpiredToken", "The provided token has expired.")
@@ -120,7 +120,7 @@ class Store(Handler):
             checksum = self.headers["x-amz-checksum-sha256"]
             if checksum != base64.b64encode(hashlib.sha256(body).digest()).decode():
                 return self.refuse(400, "BadDigest", "The checksum does not match.")
-            if once(options, "rival-" + at.name):
+            if once("rival-" + at.name):
                 at.parent.mkdir(parents=True, exist_ok=True)
                 at.write_bytes(b"{}")
                 facts.write_text("{}")
@@ -132,7 +132,7 @@ class Store(Handler):
             if "forgets-checksums" in options.fault:
                 del kept["x-amz-checksum-sha256"]
             facts.write_text(json.dumps(kept))
-            if at.name == "artifact.json" and once(options, "lost-answer"):
+            if at.name == "artifact.json" and once("lost-answer"):
                 return self.hang_up()
             return self.answer(200)
         if self.command == "DELETE":
@@ -147,4 +147,4 @@ class Store(Handler):
 
 
 (options.directory / "objects/models").mkdir(parents=True)
-announce(options, serve(Store))
+announce(serve(Store))
