@@ -295,19 +295,20 @@ void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, in
   find(level)->pack_columns(n, depth, stride, transposed, x, packed);
 }
 
-void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
-                     int a_rows, const float *b, size_t b_stride, int adding, size_t stride, float *c) {
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_step,
+                     size_t a_next, int a_rows, const float *b, size_t b_step, size_t b_next, int adding, size_t stride,
+                     float *c) {
   const struct level *on = find(level);
   tile_function *const *tiles = a_rows ? on->row_tiles : on->tiles;
   size_t width = on->lanes * on->vectors;
-  size_t a_step = a_stride ? a_stride : on->rows, b_step = b_stride ? b_stride : width;
-  for (size_t first = 0; first < rows; first += on->resident) {
+  for (size_t first = 0; first < rows; first += on->resident, a += on->resident / on->rows * a_next) {
     size_t end = rows - first < on->resident ? rows : first + on->resident;
-    for (size_t j = 0; j < columns; j += width)
-      for (size_t i = first; i < end; i += on->rows) {
+    const float *right = b;
+    for (size_t j = 0; j < columns; j += width, right += b_next) {
+      const float *left = a;
+      for (size_t i = first; i < end; i += on->rows, left += a_next) {
         size_t m = rows - i < on->rows ? rows - i : on->rows, n = columns - j < width ? columns - j : width;
         tile_function *tile = tiles[(m - 1) * on->vectors + (n - 1) / on->lanes];
-        const float *left = a + i * (a_rows ? a_stride : a_stride ? 1 : depth), *right = b_stride ? b + j : b + j * depth;
         float *to = c + i * stride + j;
         if (n % on->lanes == 0) {
           tile(depth, alpha, left, a_step, right, b_step, adding, stride, to);
@@ -315,6 +316,7 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
           edge(tile, m, n, depth, alpha, left, a_step, right, b_step, adding, stride, to);
         }
       }
+    }
   }
 }
 

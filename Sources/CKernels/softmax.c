@@ -30,9 +30,14 @@ INLINE float exp_and_sum(size_t n, float scale, float shift, float *x) {
   return sum_lanes(lanes);
 }
 
-INLINE void clear_outside(size_t columns, size_t first, size_t last, float *row) {
-  memset(row, 0, first * sizeof(float));
-  memset(row + last, 0, (columns - last) * sizeof(float));
+INLINE size_t clamp(int32_t x, size_t begin, size_t end) {
+  size_t y = (size_t)x;
+  return y < begin ? begin : y > end ? end : y;
+}
+
+INLINE void clear_outside(size_t begin, size_t end, size_t first, size_t last, float *row) {
+  memset(row + begin, 0, (first - begin) * sizeof(float));
+  memset(row + last, 0, (end - last) * sizeof(float));
 }
 
 KERNEL void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
@@ -44,27 +49,29 @@ KERNEL void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float 
     float sum = exp_and_sum(n, scale, shift, row + from);
     float inverse = 1.0f / sum;
     for (size_t j = from; j < from + n; j++) row[j] *= inverse;
-    clear_outside(columns, from, from + n, row);
+    clear_outside(0, columns, from, from + n, row);
     lse[i] = shift + (float)log(sum);
   }
 }
 
-KERNEL void rl_masked_exp(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+KERNEL void rl_masked_exp(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                           const int32_t *last, const float *restrict lse, float *restrict scores) {
   for (size_t i = 0; i < rows; i++) {
     float *row = scores + i * stride;
-    exp_and_sum((size_t)(last[i] - first[i]), scale, lse[i], row + first[i]);
-    clear_outside(columns, (size_t)first[i], (size_t)last[i], row);
+    size_t from = clamp(first[i], begin, end), to = clamp(last[i], begin, end);
+    exp_and_sum(to - from, scale, lse[i], row + from);
+    clear_outside(begin, end, from, to, row);
   }
 }
 
-KERNEL void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+KERNEL void rl_softmax_backward(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                                 const int32_t *last, const float *restrict probabilities, const float *restrict delta,
                                 float *restrict d_probabilities) {
   for (size_t i = 0; i < rows; i++) {
     const float *p = probabilities + i * stride;
     float *row = d_probabilities + i * stride;
-    for (size_t j = (size_t)first[i]; j < (size_t)last[i]; j++) row[j] = p[j] * (row[j] - delta[i]) * scale;
-    clear_outside(columns, (size_t)first[i], (size_t)last[i], row);
+    size_t from = clamp(first[i], begin, end), to = clamp(last[i], begin, end);
+    for (size_t j = from; j < to; j++) row[j] = p[j] * (row[j] - delta[i]) * scale;
+    clear_outside(begin, end, from, to, row);
   }
 }

@@ -2,8 +2,8 @@ import CKernels
 
 /// Causal scaled dot-product attention with grouped queries (Ainslie et al. 2023) and an optional sliding window.
 ///
-/// Scores exist only for one block of queries at a time; the backward pass forms them again from the
-/// log-sum-exp that the forward pass kept (Dao et al. 2022).
+/// Scores exist only for one block of queries at a time; the backward pass forms them again, for a few keys at a time, from the
+/// log-sum-exp that the forward pass kept (Dao et al. 2022). Keys and values are packed once for all queries.
 package struct Attention: Sendable {
   /// Query heads, H.
   package let heads: Int
@@ -63,8 +63,52 @@ package struct Attention: Sendable {
     let queries: Range<Int>
     /// In the segment's own count, from 0.
     let keys: Range<Int>
+    /// Where the first of them is among those that are packed.
+    let packedKey: Int
     /// For each query the columns of `keys` that it sees.
     let seen: Band
+    /// The columns whose scores are formed at a time.
+    var columns: Range<Int>
+
+    init(queries: Range<Int>, keys: Range<Int>, packedKey: Int, seen: Band) {
+      (self.queries, self.keys, self.packedKey, self.seen) = (queries, keys, packedKey, seen)
+      columns = 0..<keys.count
+    }
+
+    /// The same with a few of the columns each, as many as make up one chain of a product over them.
+    var parts: [Block] {
+      Swift.stride(from: 0, to: keys.count, by: MatMul.depth).map {
+        var part = self
+        part.columns = $0..<min($0 + MatMul.depth, keys.count)
+        return part
+      }
+    }
+
+    /// Columns that are formed before the first one, for products begin with a whole panel.
+    var lead: Int { (packedKey + columns.lowerBound) % PanelProduct.bestPanelColumns }
+
+    /// Floats from one query's scores to the next one's: an odd number of cache lines, for the scores of one key are read one
+    /// after another, and a power of two would put them all into the same few places of the cache.
+    var stride: Int { (PanelProduct.bestPanelColumns + columns.count + 15) / 16 * 16 | 16 }
+
+    /// Floats that the scores take.
+    var size: Int { queries.count * stride }
+
+    /// Where the scores of column 0 are, or would be, in the memory of the scores.
+    var origin: Int { lead - columns.lowerBound }
+  }
+
+  /// The keys and values of one segment and head, as the backward pass multiplies with them.
+  private struct Packed {
+    /// (keys, d)
+    let keys: RightMatrix
+    /// (d, keys)
+    let keysTransposed, valuesTransposed: RightMatrix
+  }
+
+  /// The first key of a segment that any of its queries sees.
+  private func firstKey(of segment: Segment) -> Int {
+    max(0, segment.keyCount - segment.queries.count + 1 - (window ?? Int.max / 2))
   }
 
   private func blocks(of segment: Segment) -> [Block] {
@@ -77,6 +121,7 @@ package struct Attention: Sendable {
       let keys = (seen.first?.lowerBound ?? 0)..<past + end
       return Block(
         queries: segment.queries.lowerBound + start..<segment.queries.lowerBound + end, keys: keys,
+        packedKey: keys.lowerBound - firstKey(of: segment),
         seen: Band(
           first: seen.map { Int32($0.lowerBound - keys.lowerBound) },
           last: seen.map { Int32($0.upperBound - keys.lowerBound) }))
@@ -89,21 +134,27 @@ package struct Attention: Sendable {
   package func forward(_ q: Tensor, segments: [Segment], into out: Tensor, lse: Tensor) {
     let T = lse.count / heads
     precondition(q.count == T * heads * headDimension && out.count == q.count)
+    let packed = Parallel.map(segments.count * keyValueHeads) {
+      let segment = segments[$0 / keyValueHeads], group = $0 % keyValueHeads
+      return (keys: transposed(segment.keys, of: segment, group), values: untransposed(segment.values, of: segment, group))
+    }
     // The last queries see most keys: they come first, so that no thread is left alone with them.
-    let pieces = segments.flatMap { segment in blocks(of: segment).reversed().map { (segment, $0) } }
+    let pieces = segments.indices.flatMap { segment in blocks(of: segments[segment]).reversed().map { (segment, $0) } }
     Parallel.forEach(pieces.count * keyValueHeads) { index in
       let (segment, block) = pieces[index / keyValueHeads], group = index % keyValueHeads
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.queries.count * block.keys.count) { scratch in
-        guard let scores = scratch.baseAddress else { return }
+      let (keys, values) = packed[segment * keyValueHeads + group]
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.size) { scratch in
+        guard let start = scratch.baseAddress else { return }
+        let scores = unsafe start + block.origin
         for head in headsOf(group) {
-          unsafe cappedScores(block, segment, q: q, head: head, into: scores)
+          unsafe cappedScores(block, q: queryMemory(q, block, head), keys: keys, into: scores)
           unsafe rl_masked_softmax(
-            block.queries.count, block.keys.count, block.keys.count, remainingScale, block.seen.first, block.seen.last,
+            block.queries.count, block.keys.count, block.stride, remainingScale, block.seen.first, block.seen.last,
             scores, lse.pointer + head * T + block.queries.lowerBound)
           unsafe MatMul.multiply(
-            MatrixMemory(scores, stride: block.keys.count), keyMemory(segment.values, segment, block, group),
-            into: queryMemory(out, block, head), rows: block.queries.count, columns: headDimension,
-            inner: block.keys.count, support: block.seen.columns)
+            MatrixMemory(scores, stride: block.stride), values, from: block.packedKey,
+            into: queryMemory(out, block, head), rows: 0..<block.queries.count, columns: headDimension,
+            inner: block.columns, support: block.seen.columns)
         }
       }
     }
@@ -122,21 +173,21 @@ package struct Attention: Sendable {
     let isShared = heads > keyValueHeads
     let dKeys = isShared ? Tensor(unfilled: q.shape) : dK, dValues = isShared ? Tensor(unfilled: q.shape) : dV
     let blocks = segments.map(blocks(of:))
+    let packed = Parallel.map(segments.count * keyValueHeads) {
+      let segment = segments[$0 / keyValueHeads], group = $0 % keyValueHeads
+      return Packed(
+        keys: untransposed(segment.keys, of: segment, group), keysTransposed: transposed(segment.keys, of: segment, group),
+        valuesTransposed: transposed(segment.values, of: segment, group))
+    }
     // A head's blocks add to the same keys and values, one after the other.
     Parallel.forEachStep(ofChains: segments.indices.flatMap { Array(repeating: blocks[$0].count, count: heads) }) {
-      let segment = segments[$0 / heads], block = blocks[$0 / heads][$1], head = $0 % heads
+      let index = $0 / heads, head = $0 % heads, segment = segments[index], block = blocks[index][$1]
       if $1 == 0 {
         for gradient in [dKeys, dValues] { clear(gradient, tokens: segment.queries, head: head) }
       }
-      let size = block.queries.count * block.keys.count
-      let room = (softCap == nil ? 2 : 3) * size + block.queries.count
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: room) { scratch in
-        guard let scores = scratch.baseAddress else { return }
-        unsafe backward(
-          block, segment, head: head, tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dKeys,
-          dV: dValues, scores: scores, dScores: scores + size, delta: scores + 2 * size,
-          capped: scores + 2 * size + block.queries.count)
-      }
+      backward(
+        block, segment, packed[index * keyValueHeads + group(of: head)], head: head, tokens: T, dOut: dOut, q: q, out: out,
+        lse: lse, dQ: dQ, dK: dKeys, dV: dValues)
     }
     if isShared {
       sumHeads(dKeys, into: dK)
@@ -160,7 +211,7 @@ package struct Attention: Sendable {
       for token in tokens {
         for head in 0..<heads {
           let from = unsafe memory(perHead, from: token, head: head, of: heads).base
-          let to = unsafe memory(shared, from: token, head: head / (heads / keyValueHeads), of: keyValueHeads).base
+          let to = unsafe memory(shared, from: token, head: group(of: head), of: keyValueHeads).base
           if head % (heads / keyValueHeads) == 0 {
             unsafe to.update(from: from, count: headDimension)
           } else {
@@ -172,40 +223,48 @@ package struct Attention: Sendable {
   }
 
   private func backward(
-    _ block: Block, _ segment: Segment, head: Int, tokens T: Int, dOut: Tensor, q: Tensor, out: Tensor,
-    lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor, scores: UnsafeMutablePointer<Float>,
-    dScores: UnsafeMutablePointer<Float>, delta: UnsafeMutablePointer<Float>, capped: UnsafeMutablePointer<Float>
+    _ block: Block, _ segment: Segment, _ packed: Packed, head: Int, tokens T: Int, dOut: Tensor, q: Tensor, out: Tensor,
+    lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor
   ) {
-    let d = headDimension, rows = block.queries.count, columns = block.keys.count
-    let group = head / (heads / keyValueHeads)
-    let dOut = queryMemory(dOut, block, head), out = queryMemory(out, block, head)
-    for row in 0..<rows { unsafe delta[row] = rl_dot(d, dOut.address(row, 0), out.address(row, 0)) }
-    unsafe cappedScores(block, segment, q: q, head: head, into: scores)
-    if softCap != nil { unsafe capped.update(from: scores, count: rows * columns) }
-    unsafe rl_masked_exp(
-      rows, columns, columns, remainingScale, block.seen.first, block.seen.last,
-      lse.pointer + head * T + block.queries.lowerBound, scores)
-    let probabilities = unsafe MatrixMemory(scores, stride: columns), dS = unsafe MatrixMemory(dScores, stride: columns)
-    MatMul.multiply(  // dV += Pᵀ dO
-      probabilities.transposed, dOut, into: gradientMemory(dV, segment, block, head), rows: columns, columns: d,
-      inner: rows, adding: true, support: block.seen.rows)
-    MatMul.multiply(  // dP = dO Vᵀ
-      dOut, keyMemory(segment.values, segment, block, group).transposed, into: dS, inside: block.seen,
-      columns: columns, inner: d)
-    unsafe rl_softmax_backward(
-      rows, columns, columns, remainingScale, block.seen.first, block.seen.last, scores, delta, dScores)
-    if let softCap {
-      forEachSeen(block) { start, count in
-        unsafe rl_soft_cap_backward(count, scale, softCap.cap, capped + start, dScores + start)
+    let d = headDimension, rows = block.queries.count, seen = block.seen, parts = block.parts
+    let q = queryMemory(q, block, head), dOut = queryMemory(dOut, block, head), out = queryMemory(out, block, head)
+    let dQ = queryMemory(dQ, block, head)
+    let dK = gradientMemory(dK, segment, block, head), dV = gradientMemory(dV, segment, block, head)
+    let queries = RightMatrix(q, columns: d, inner: rows, rows: block.keys.count)
+    let dOutputs = RightMatrix(dOut, columns: d, inner: rows, rows: block.keys.count)
+    let size = parts[0].size, count = softCap == nil ? 2 : 3
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count * size + rows) { scratch in
+      guard let start = scratch.baseAddress else { return }
+      let delta = unsafe start + count * size, lse = unsafe lse.pointer + head * T + block.queries.lowerBound
+      for row in 0..<rows { unsafe delta[row] = rl_dot(d, dOut.address(row, 0), out.address(row, 0)) }
+      for part in parts {
+        let columns = part.columns, stride = part.stride
+        let scores = unsafe start + part.origin, dScores = unsafe scores + size, capped = unsafe scores + 2 * size
+        unsafe cappedScores(part, q: q, keys: packed.keysTransposed, into: scores)
+        if softCap != nil { forEachSeen(part) { unsafe (capped + $0).update(from: scores + $0, count: $1) } }
+        unsafe rl_masked_exp(
+          rows, columns.lowerBound, columns.upperBound, stride, remainingScale, seen.first, seen.last, lse, scores)
+        let P = unsafe MatrixMemory(scores, stride: stride), dS = unsafe MatrixMemory(dScores, stride: stride)
+        MatMul.multiply(  // dV += Pᵀ dO
+          P.transposed, dOutputs, into: dV, rows: columns, columns: d, inner: 0..<rows, adding: true, support: seen.rows)
+        multiply(dOut, packed.valuesTransposed, part, into: dS)  // dP = dO Vᵀ
+        unsafe rl_softmax_backward(
+          rows, columns.lowerBound, columns.upperBound, stride, remainingScale, seen.first, seen.last, scores, delta,
+          dScores)
+        if let softCap {
+          forEachSeen(part) { unsafe rl_soft_cap_backward($1, scale, softCap.cap, capped + $0, dScores + $0) }
+        }
+        MatMul.multiply(  // dQ += dS K
+          dS, packed.keys, from: part.packedKey, into: dQ, rows: 0..<rows, columns: d, inner: columns,
+          support: seen.columns)
+        MatMul.multiply(  // dK += dSᵀ Q
+          dS.transposed, queries, into: dK, rows: columns, columns: d, inner: 0..<rows, adding: true, support: seen.rows)
       }
     }
-    MatMul.multiply(  // dQ = dS K
-      dS, keyMemory(segment.keys, segment, block, group), into: queryMemory(dQ, block, head), rows: rows, columns: d,
-      inner: columns, support: block.seen.columns)
-    MatMul.multiply(  // dK += dSᵀ Q
-      dS.transposed, queryMemory(q, block, head), into: gradientMemory(dK, segment, block, head), rows: columns,
-      columns: d, inner: rows, adding: true, support: block.seen.rows)
   }
+
+  /// The key/value head of a query head.
+  private func group(of head: Int) -> Int { head / (heads / keyValueHeads) }
 
   /// The query heads that share one key/value head.
   private func headsOf(_ group: Int) -> Range<Int> {
@@ -214,23 +273,31 @@ package struct Attention: Sendable {
   }
 
   /// `scores = Q Kᵀ`, (queries, keys), where keys are seen: unscaled, or, with a cap, scaled and capped.
-  private func cappedScores(
-    _ block: Block, _ segment: Segment, q: Tensor, head: Int, into scores: UnsafeMutablePointer<Float>
-  ) {
-    unsafe MatMul.multiply(
-      queryMemory(q, block, head), keyMemory(segment.keys, segment, block, head / (heads / keyValueHeads)).transposed,
-      into: MatrixMemory(scores, stride: block.keys.count), inside: block.seen, columns: block.keys.count,
-      inner: headDimension)
+  /// - Parameters:
+  ///   - q: (queries, d)
+  ///   - keys: the segment's, (d, keys)
+  private func cappedScores(_ block: Block, q: MatrixMemory, keys: RightMatrix, into scores: UnsafeMutablePointer<Float>) {
+    unsafe multiply(q, keys, block, into: MatrixMemory(scores, stride: block.stride))
     if let softCap {
       forEachSeen(block) { start, count in unsafe rl_soft_cap(count, scale, softCap.cap, scores + start) }
     }
   }
 
+  /// `c = a · b`, (queries, keys), where keys are seen.
+  /// - Parameters:
+  ///   - a: (queries, d)
+  ///   - b: (d, keys) of the segment
+  private func multiply(_ a: MatrixMemory, _ b: RightMatrix, _ block: Block, into c: MatrixMemory) {
+    MatMul.multiply(
+      a, b, from: block.packedKey, into: c, inside: block.seen,
+      columns: block.columns.lowerBound - block.lead..<block.columns.upperBound, inner: headDimension)
+  }
+
   /// Calls `body` with where each query's scores start that count, and how many they are.
   private func forEachSeen(_ block: Block, _ body: (_ start: Int, _ count: Int) -> Void) {
     for row in 0..<block.queries.count {
-      let seen = block.seen.columns(in: row..<row + 1)
-      body(row * block.keys.count + seen.lowerBound, seen.count)
+      let seen = block.seen.columns(in: row..<row + 1).clamped(to: block.columns)
+      body(row * block.stride + seen.lowerBound, seen.count)
     }
   }
 
@@ -244,9 +311,22 @@ package struct Attention: Sendable {
     memory(tensor, from: segment.keyOffset + block.keys.lowerBound, head: head, of: heads)
   }
 
-  /// One head of a block's keys or values, (keys, d).
-  private func keyMemory(_ tensor: Tensor, _ segment: Segment, _ block: Block, _ group: Int) -> MatrixMemory {
-    memory(tensor, from: segment.keyOffset + block.keys.lowerBound, head: group, of: keyValueHeads)
+  /// The keys or values of one head that any query of a segment sees, (keys, d).
+  private func untransposed(_ tensor: Tensor, of segment: Segment, _ group: Int) -> RightMatrix {
+    RightMatrix(
+      keyMemory(tensor, segment, group), columns: headDimension, inner: segment.keyCount - firstKey(of: segment),
+      rows: segment.queries.count)
+  }
+
+  /// The same, (d, keys).
+  private func transposed(_ tensor: Tensor, of segment: Segment, _ group: Int) -> RightMatrix {
+    RightMatrix(
+      keyMemory(tensor, segment, group).transposed, columns: segment.keyCount - firstKey(of: segment),
+      inner: headDimension, rows: segment.queries.count)
+  }
+
+  private func keyMemory(_ tensor: Tensor, _ segment: Segment, _ group: Int) -> MatrixMemory {
+    memory(tensor, from: segment.keyOffset + firstKey(of: segment), head: group, of: keyValueHeads)
   }
 
   /// One of the heads that lie side by side in a tensor, from some token on.

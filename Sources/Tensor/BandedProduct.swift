@@ -1,75 +1,66 @@
 /// Small products with matrices of which only a band counts, as attention's scores are, in the calling thread.
 ///
-/// What lies side by side is read where it lies. The bits are those of the whole products: what is left out is zero or
-/// not wanted.
+/// The bits are those of the whole products: what is left out is zero or not wanted.
 extension MatMul {
-  /// Columns of a result and rows of a left matrix between which the band's edge is looked up again.
-  private static let bandColumns = 48, bandRows = 24
+  /// Columns of a result, whole panels of every level, and rows of a left matrix between which the band's edge is looked up again.
+  static let bandColumns = 48, bandRows = 24
 
-  /// `c = a · b` inside of a band; outside of it `c` is undefined.
+  /// Some columns of `c = a · b` inside of a band; outside of it they are undefined.
   /// - Parameters:
   ///   - a: (M, L)
-  ///   - b: (L, N)
+  ///   - b: (L, ≥ N)
+  ///   - start: which of b's columns belongs to column 0; that of the first of `columns` begins a panel.
   ///   - c: (M, N)
   static func multiply(
-    _ a: MatrixMemory, _ b: MatrixMemory, into c: MatrixMemory, inside band: Band, columns: Int, inner: Int
+    _ a: MatrixMemory, _ b: RightMatrix, from start: Int = 0, into c: MatrixMemory, inside band: Band, columns: Range<Int>,
+    inner: Int
   ) {
-    let product = PanelProduct(rows: band.rows, columns: columns, inner: inner, adding: false, left: a, result: c)
+    let product = PanelProduct(rows: band.rows, columns: columns.count, inner: inner, adding: false, left: a, result: c)
     product.forEachChunk { rows, depth in
       let packedCount = product.readsLeftInPlace ? 0 : product.packedCount(rows: rows.count) * depth.count
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: packedCount + Self.depth * bandColumns) { scratch in
-        guard let packed = scratch.baseAddress else { return }
-        let panels = unsafe packed + packedCount
-        if packedCount > 0 { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
-        for first in stride(from: 0, to: columns, by: bandColumns) {
-          let group = first..<min(first + bandColumns, columns)
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: packedCount) { scratch in
+        let packed = packedCount == 0 ? nil : scratch.baseAddress
+        if let packed = unsafe packed { unsafe product.packLeft(0..<rows.count, of: rows, depth, into: packed) }
+        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: bandColumns) {
+          let group = first..<min(first + bandColumns, columns.upperBound)
           let wanted = band.rows(in: group).clamped(to: rows)
           let skipped = (wanted.lowerBound - rows.lowerBound) / product.panelRows * product.panelRows
           let part = rows.lowerBound + skipped..<wanted.upperBound
           for block in product.blocks(of: depth) where !wanted.isEmpty {
-            unsafe product.pack(b, group, block, into: panels)
             unsafe product.multiply(
               part, group, block,
-              packedCount == 0
-                ? product.leftInPlace(part, block)
-                : product.packedLeft(from: skipped, of: rows, block, in: depth, packed),
-              PanelProduct.Panels(packed: panels))
+              packed.map { unsafe product.packedLeft(from: skipped, of: rows, block, in: depth, $0) }
+                ?? product.leftInPlace(part, block),
+              b.panels(fromColumn: start + first, depth: block.lowerBound))
           }
         }
       }
     }
   }
 
-  /// `c = a · b`, added to `c` or in its place, where `a` is zero outside of a band.
+  /// Some rows of `c = a · b`, or what a part of the inner dimension adds to them, where `a` is zero outside of a band.
   /// - Parameters:
   ///   - a: (M, L)
-  ///   - b: (L, N)
+  ///   - b: (≥ L, N)
+  ///   - start: which of b's rows belongs to 0 of the inner dimension.
   ///   - c: (M, N)
-  ///   - support: the part of the inner dimension, not empty, that some rows of `a` reach into.
+  ///   - inner: from the first of it or another multiple of `depth` on.
+  ///   - adding: whether the whole product is added to `c`.
+  ///   - support: the part of the whole inner dimension, not empty, that some rows of `a` reach into.
   static func multiply(
-    _ a: MatrixMemory, _ b: MatrixMemory, into c: MatrixMemory, rows: Int, columns: Int, inner: Int, adding: Bool = false,
-    support: (_ rows: Range<Int>) -> Range<Int>
+    _ a: MatrixMemory, _ b: RightMatrix, from start: Int = 0, into c: MatrixMemory, rows: Range<Int>, columns: Int,
+    inner: Range<Int>, adding: Bool = false, support: (_ rows: Range<Int>) -> Range<Int>
   ) {
-    let product = PanelProduct(rows: rows, columns: columns, inner: inner, adding: adding, left: a, result: c)
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.depth * Self.columns) { scratch in
-      guard let panels = scratch.baseAddress else { return }
-      for first in stride(from: 0, to: columns, by: Self.columns) {
-        let group = first..<min(first + Self.columns, columns)
-        for block in product.blocks(of: 0..<inner) {
-          let inPlace = product.inPlace(b, group, block)
-          if inPlace == nil { unsafe product.pack(b, group, block, into: panels) }
-          for start in stride(from: 0, to: rows, by: bandRows) {
-            let part = start..<min(start + bandRows, rows)
-            let support = support(part)
-            guard block.overlaps(support) else { continue }
-            // Panels are as deep as they were packed.
-            let depth = inPlace == nil ? block : block.clamped(to: support)
-            unsafe product.multiply(
-              part, group, depth, product.leftInPlace(part, depth),
-              inPlace?.from(depth.lowerBound - block.lowerBound) ?? PanelProduct.Panels(packed: panels),
-              isFirst: block.contains(support.lowerBound))
-          }
-        }
+    let product = PanelProduct(
+      rows: rows.count, columns: columns, inner: inner.count, adding: adding, left: a, result: c)
+    for block in product.blocks(of: inner) {
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: bandRows) {
+        let part = first..<min(first + bandRows, rows.upperBound)
+        let support = support(part), depth = block.clamped(to: support)
+        guard !depth.isEmpty else { continue }
+        product.multiply(
+          part, 0..<columns, depth, product.leftInPlace(part, depth),
+          b.panels(fromColumn: 0, depth: start + depth.lowerBound), isFirst: block.contains(support.lowerBound))
       }
     }
   }

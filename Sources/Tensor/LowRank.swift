@@ -23,7 +23,7 @@ package struct LowRank: Sendable {
       for block in product.blocks(of: 0..<product.inner) {
         unsafe product.pack(right.memory, columns, block, into: panels)
         unsafe product.multiply(
-          rows, columns, block, product.leftInPlace(rows, block), PanelProduct.Panels(packed: panels))
+          rows, columns, block, product.leftInPlace(rows, block), product.packedRight(panels, depth: block.count))
       }
     }
   }

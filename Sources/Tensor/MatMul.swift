@@ -98,7 +98,7 @@ package enum MatMul {
     Parallel.forEachRange(of: rows.count, by: rowsEach, file: file, function: function) { part in
       let part = rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound
       for block in product.blocks(of: depth) {
-        let panels = unsafe PanelProduct.Panels(packed: packed.pointer + place(block))
+        let panels = unsafe product.packedRight(packed.pointer + place(block), depth: block.count)
         product.multiply(part, all, block, product.leftInPlace(part, block), panels)
       }
       if depth.upperBound == product.inner { lowRank?.add(part, all, to: product) }
@@ -127,7 +127,7 @@ package enum MatMul {
           unsafe packRight(group, block, panels)
           unsafe product.multiply(
             part, group, block, product.packedLeft(from: row, of: rows, block, in: depth, packed.pointer),
-            PanelProduct.Panels(packed: panels))
+            product.packedRight(panels, depth: block.count))
         }
       }
       if depth.upperBound == product.inner { lowRank?.add(part, group, to: product) }

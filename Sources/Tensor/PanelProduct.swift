@@ -17,6 +17,9 @@ struct PanelProduct: Sendable {
 
   static let bestLevel = rl_matmul_level()
 
+  /// Columns of a panel of the right matrix at that level.
+  static let bestPanelColumns = rl_matmul_panel_columns(bestLevel)
+
   /// Rows of a panel of the left matrix.
   var panelRows: Int { rl_matmul_panel_rows(level) }
 
@@ -62,19 +65,12 @@ struct PanelProduct: Sendable {
   /// Rows or columns of a block, as the kernels read them.
   @safe struct Panels {
     let start: UnsafePointer<Float>
-    /// Floats from one depth to the next, or from one contiguous row to the next; 0: packed.
-    let stride: Int
+    /// Floats from one depth to the next, or from one contiguous row to the next.
+    let step: Int
+    /// Floats from one panel to the next.
+    let next: Int
     /// Whether these are rows that are contiguous each.
-    let areRows: Bool
-
-    init(packed start: UnsafePointer<Float>) { unsafe (self.start, stride, areRows) = (start, 0, false) }
-
-    init(inPlace start: UnsafePointer<Float>, stride: Int, areRows: Bool = false) {
-      unsafe (self.start, self.stride, self.areRows) = (start, stride, areRows)
-    }
-
-    /// Columns that are not packed, from some depth on.
-    func from(_ depth: Int) -> Panels { unsafe Panels(inPlace: start + depth * stride, stride: stride) }
+    var areRows = false
   }
 
   /// Packs some rows of a chunk, block after block.
@@ -94,7 +90,8 @@ struct PanelProduct: Sendable {
   func packedLeft(
     from row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>, _ packed: UnsafePointer<Float>
   ) -> Panels {
-    unsafe Panels(packed: packed + place(row, of: chunk, block, in: depth))
+    unsafe Panels(
+      start: packed + place(row, of: chunk, block, in: depth), step: panelRows, next: block.count * panelRows)
   }
 
   private func place(_ row: Int, of chunk: Range<Int>, _ block: Range<Int>, in depth: Range<Int>) -> Int {
@@ -111,14 +108,13 @@ struct PanelProduct: Sendable {
   /// A block's rows of the left matrix where they lie.
   func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels {
     unsafe Panels(
-      inPlace: left.address(rows.lowerBound, block.lowerBound), stride: left.stride, areRows: !left.isTransposed)
+      start: left.address(rows.lowerBound, block.lowerBound), step: left.stride,
+      next: panelRows * (left.isTransposed ? 1 : left.stride), areRows: !left.isTransposed)
   }
 
-  /// A block's columns of the right matrix where they lie; nil when they do not lie side by side in whole vectors.
-  /// - Parameter right: (L, N)
-  func inPlace(_ right: MatrixMemory, _ columns: Range<Int>, _ block: Range<Int>) -> Panels? {
-    guard !right.isTransposed, columns.count % rl_matmul_lanes(level) == 0 else { return nil }
-    return unsafe Panels(inPlace: right.address(block.lowerBound, columns.lowerBound), stride: right.stride)
+  /// What `pack` has packed of a block of the right matrix.
+  func packedRight(_ panels: UnsafePointer<Float>, depth: Int) -> Panels {
+    unsafe Panels(start: panels, step: panelColumns, next: depth * panelColumns)
   }
 
   /// Packs some columns of a block of the right matrix.
@@ -143,8 +139,8 @@ struct PanelProduct: Sendable {
     _ rows: Range<Int>, _ columns: Range<Int>, _ block: Range<Int>, _ left: Panels, _ right: Panels, isFirst: Bool? = nil
   ) {
     unsafe rl_matmul_block(
-      level, rows.count, columns.count, block.count, alpha, left.start, left.stride,
-      left.areRows ? 1 : 0, right.start, right.stride,
+      level, rows.count, columns.count, block.count, alpha, left.start, left.step, left.next,
+      left.areRows ? 1 : 0, right.start, right.step, right.next,
       adding || !(isFirst ?? (block.lowerBound == 0)) ? 1 : 0, result.stride, result.address(rows.lowerBound, columns.lowerBound))
   }
 

@@ -34,6 +34,17 @@ package enum Parallel {
     }
   }
 
+  /// What `body` makes of each of `0 ..< count`.
+  static func map<Result: Sendable>(
+    _ count: Int, file: StaticString = #fileID, function: StaticString = #function, _ body: @Sendable (Int) -> Result
+  ) -> [Result] {
+    unsafe Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+      nonisolated(unsafe) let results = unsafe buffer
+      forEach(count, file: file, function: function) { unsafe results.initializeElement(at: $0, to: body($0)) }
+      initialized = count
+    }
+  }
+
   /// Calls `body` for consecutive ranges of at most `size` that cover `0 ..< count`.
   package static func forEachRange(
     of count: Int, by size: Int, file: StaticString = #fileID, function: StaticString = #function,

@@ -90,7 +90,9 @@ import Testing
       return out
     }
     let result = out()
-    #expect(difference(result, naive(q, k, v, rows: rows, window: window, cap: cap)) < 1e-5)
+    let expected = Tensor(T, 4 * d)
+    naive(q, k, v, rows: rows, window: window, cap: cap, into: expected)
+    #expect(difference(result, expected) < 1e-5)
     let dQ = random(T, 4 * d, seed: 30), dK = random(T, 2 * d, seed: 31), dV = random(T, 2 * d, seed: 32)  // overwritten
     attention.backward(
       dOut: dOut, q: q, out: result, lse: lse, segments: segments(), dQ: dQ, dK: dK, dV: dV)
@@ -99,36 +101,78 @@ import Testing
     expectGradient(dV, of: out, weights: dOut, at: v)
   }
 
-  /// Attention by its formula, 4 query heads on 2 key/value heads of width 4.
-  private func naive(_ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?, cap: Float?) -> Tensor {
-    let out = Tensor(rows.tokens, 16)
+  /// More keys than one block of queries has, and more than one chain of a product: against the gradient's own formula.
+  @Test(arguments: zip([nil, nil, 20, 100, 270] as [Int?], [nil, 0.4, nil, 0.4, nil] as [Float?]))
+  func attentionOverLongRows(window: Int?, cap: Float?) {
+    let rows = Rows(lengths: [7, 330]), T = rows.tokens, d = 4
+    let attention = Attention(
+      heads: 4, keyValueHeads: 2, headDimension: d, window: window, scale: 0.6, softCap: cap.map { SoftCap(cap: $0) })
+    let q = random(T, 4 * d, seed: 9), k = random(T, 2 * d, seed: 10), v = random(T, 2 * d, seed: 11)
+    let dOut = random(T, 4 * d, seed: 12), lse = Tensor(4, T), out = Tensor(T, 4 * d)
+    let segments = rows.spans.map {
+      Attention.Segment(queries: $0, keys: k, values: v, keyOffset: $0.lowerBound, keyCount: $0.count)
+    }
+    attention.forward(q, segments: segments, into: out, lse: lse)
+    let expected = Tensor(T, 4 * d), gradients = (Tensor(T, 4 * d), Tensor(T, 2 * d), Tensor(T, 2 * d))
+    naive(q, k, v, rows: rows, window: window, cap: cap, into: expected, dOut: dOut, gradients: gradients)
+    #expect(difference(out, expected) < 1e-5)
+    let dQ = random(T, 4 * d, seed: 30), dK = random(T, 2 * d, seed: 31), dV = random(T, 2 * d, seed: 32)
+    attention.backward(dOut: dOut, q: q, out: out, lse: lse, segments: segments, dQ: dQ, dK: dK, dV: dV)
+    #expect(difference(dQ, gradients.0) < 1e-5)
+    #expect(difference(dK, gradients.1) < 1e-5)
+    #expect(difference(dV, gradients.2) < 1e-5)
+  }
+
+  /// Attention by its formula, 4 query heads on 2 key/value heads of width 4, and the gradients with respect to queries, keys and
+  /// values.
+  private func naive(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?, cap: Float?, into out: Tensor, dOut: Tensor? = nil,
+    gradients: (q: Tensor, k: Tensor, v: Tensor)? = nil
+  ) {
     for span in rows.spans {
       for (t, head) in span.flatMap({ t in (0..<4).map { (t, $0) } }) {
         let seen = max(span.lowerBound, t + 1 - (window ?? 1 << 20))...t
         func dot(_ s: Int) -> Float { (0..<4).reduce(0) { $0 + q[t * 16 + head * 4 + $1] * k[s * 8 + head / 2 * 4 + $1] } }
         let scores = seen.map { dot($0) * 0.6 }
-        let weights = scores.map { score in exponential(cap.map { $0 * hyperbolicTangent(score / $0) } ?? score) }
-        let total = weights.reduce(0, +)
+        let capped = scores.map { score in cap.map { $0 * hyperbolicTangent(score / $0) } ?? score }
+        let weights = capped.map(exponential), total = weights.reduce(0, +)
         for (s, weight) in zip(seen, weights) {
           for i in 0..<4 { out[t * 16 + head * 4 + i] += weight / total * v[s * 8 + head / 2 * 4 + i] }
         }
+        guard let dOut, let gradients else { continue }
+        let query = t * 16 + head * 4
+        let dWeights = seen.map { s in (0..<4).reduce(Float(0)) { $0 + dOut[query + $1] * v[s * 8 + head / 2 * 4 + $1] } }
+        let mean = zip(weights, dWeights).reduce(0) { $0 + $1.0 / total * $1.1 }
+        for (index, s) in seen.enumerated() {
+          let key = s * 8 + head / 2 * 4, weight = weights[index] / total
+          let slope = cap.map { 1 - (capped[index] / $0) * (capped[index] / $0) } ?? 1
+          let dScore = weight * (dWeights[index] - mean) * slope * 0.6
+          for i in 0..<4 {
+            gradients.q[query + i] += dScore * k[key + i]
+            gradients.k[key + i] += dScore * q[query + i]
+            gradients.v[key + i] += weight * dOut[query + i]
+          }
+        }
       }
     }
-    return out
   }
 
-  @Test func attentionOverACacheEqualsAttentionOverTheWhole() {
-    let attention = Attention(heads: 2, keyValueHeads: 1, headDimension: 4)
-    let q = random(6, 8, seed: 13), k = random(6, 4, seed: 14), v = random(6, 4, seed: 15)
-    let whole = Tensor(6, 8), last = Tensor(1, 8)
-    attention.forward(
-      q, segments: [.init(queries: 0..<6, keys: k, values: v, keyOffset: 0, keyCount: 6)], into: whole,
-      lse: Tensor(2, 6))
-    let lastQuery = Tensor(Array(q.array[40...]), shape: [1, 8])
-    attention.forward(
-      lastQuery, segments: [.init(queries: 0..<1, keys: k, values: v, keyOffset: 0, keyCount: 6)], into: last,
-      lse: Tensor(2, 1))
-    #expect(difference(last, Tensor(Array(whole.array[40...]), shape: [1, 8])) < 1e-6)
+  /// Of keys that lie side by side in whole vectors, as those of width 16 do, few queries read them in place.
+  @Test(arguments: [(6, 4), (500, 4), (500, 16)], [nil, 5, 77, 300])
+  func attentionOverACacheEqualsAttentionOverTheWhole(size: (tokens: Int, width: Int), window: Int?) {
+    let (T, d) = size
+    let attention = Attention(heads: 2, keyValueHeads: 1, headDimension: d, window: window)
+    let q = random(T, 2 * d, seed: 13), k = random(T + 3, d, seed: 14), v = random(T + 3, d, seed: 15)
+    func forward(last count: Int) -> [Float] {
+      let queries = Tensor(Array(q.array.suffix(count * 2 * d)), shape: [count, 2 * d]), out = Tensor(count, 2 * d)
+      let segment = Attention.Segment(queries: 0..<count, keys: k, values: v, keyOffset: 3, keyCount: T)
+      attention.forward(queries, segments: [segment], into: out, lse: Tensor(2, count))
+      return out.array
+    }
+    let whole = forward(last: T)
+    for count in [1, 2, 6] {
+      #expect(zip(forward(last: count), whole.suffix(count * 2 * d)).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
   }
 
   @Test func biasAndEmbedding() {

@@ -33,11 +33,12 @@ size_t rl_matmul_lanes(int level);  // columns in a vector
 void rl_matmul_pack_rows(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x, float *packed);
 void rl_matmul_pack_columns(int level, size_t n, size_t depth, size_t stride, int transposed, const float *x,
                             float *packed);
-// c (rows, columns) = alpha * a b, added to c when adding. A stride of 0: packed. Else that matrix is read where it lies: the
-// neighbours side by side, a stride from one depth to the next; columns must then be a multiple of the level's lanes. With
-// a_rows the rows of a are contiguous, a stride from one to the next.
-void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_stride,
-                     int a_rows, const float *b, size_t b_stride, int adding, size_t stride, float *c);
+// c (rows, columns) = alpha * a b, added to c when adding. Of both matrices the neighbours that make up a panel lie side by side,
+// `step` from one depth to the next and `next` from one panel to the next, be they packed or read where they lie; b's are
+// whole vectors. With a_rows the rows of a are contiguous instead, a_step from one to the next.
+void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float alpha, const float *a, size_t a_step,
+                     size_t a_next, int a_rows, const float *b, size_t b_step, size_t b_next, int adding, size_t stride,
+                     float *c);
 // The same where the rows of a are few, up to rl_matmul_few_rows (0 where this cannot be), and contiguous each, as the columns of b
 // are, and depth and chain multiples of 8: both are read where they lie. Every `chain` of the depth is added to c as if it were a
 // product of its own. With bf16 (0 or 1) b is of that type.
@@ -86,11 +87,12 @@ void rl_rope(size_t T, size_t H, size_t d, size_t w, float direction, const floa
 // scores (rows, stride): in, raw products; out, probabilities, zero elsewhere in 0 ..< columns. lse (rows).
 void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
                        const int32_t *last, float *scores, float *lse);
-// probabilities again from raw products and lse, as the backward pass needs them.
-void rl_masked_exp(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+// probabilities again from raw products and lse, as the backward pass needs them, in columns begin ..< end alone.
+void rl_masked_exp(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                    const int32_t *last, const float *lse, float *scores);
-// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities; zeros outside first[i] ... last[i].
-void rl_softmax_backward(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
+// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities, in these columns; zeros where none
+// takes part.
+void rl_softmax_backward(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                          const int32_t *last, const float *probabilities, const float *delta, float *d_probabilities);
 
 // loss.c: per row, nll = logsumexp(logits) - logits[target]; logits become d_loss/d_logits * weight.

@@ -1,0 +1,31 @@
+import CKernels
+
+/// The right matrix (L, N) of several products, packed once for all of them.
+struct RightMatrix: @unchecked Sendable {
+  private let panels: PanelProduct.Panels
+  /// What the panels lie in, unless that is the matrix itself.
+  private let packed: Tensor?
+
+  /// - Parameters:
+  ///   - rows: of the left matrices. For a few, packing would take longer than it saves: columns that lie side by side in whole
+  ///     vectors are read where they are, which must be as long as this is used.
+  init(_ b: MatrixMemory, columns: Int, inner: Int, rows: Int) {
+    let level = PanelProduct.bestLevel, width = PanelProduct.bestPanelColumns
+    if rows < MatMul.bandRows, !b.isTransposed, columns % rl_matmul_lanes(level) == 0 {
+      packed = nil
+      panels = unsafe PanelProduct.Panels(start: b.base, step: b.stride, next: width)
+    } else {
+      let packed = Tensor(unfilled: [(columns + width - 1) / width, inner, width])
+      unsafe rl_matmul_pack_columns(level, columns, inner, b.stride, b.isTransposed ? 1 : 0, b.base, packed.pointer)
+      self.packed = packed
+      panels = unsafe PanelProduct.Panels(start: packed.pointer, step: width, next: inner * width)
+    }
+  }
+
+  /// What begins with some column, the first of a panel, and some of the inner dimension.
+  func panels(fromColumn column: Int, depth: Int) -> PanelProduct.Panels {
+    let panel = column / PanelProduct.bestPanelColumns
+    return unsafe PanelProduct.Panels(
+      start: panels.start + panel * panels.next + depth * panels.step, step: panels.step, next: panels.next)
+  }
+}
