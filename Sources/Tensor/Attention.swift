@@ -3,7 +3,8 @@ import CKernels
 /// Causal scaled dot-product attention with grouped queries (Ainslie et al. 2023) and an optional sliding window.
 ///
 /// Scores exist only for one block of queries at a time; the backward pass forms them again, for a few keys at a time, from the
-/// log-sum-exp that the forward pass kept (Dao et al. 2022). Keys and values are packed once for all queries.
+/// log-sum-exp that the forward pass kept (Dao et al. 2022). Keys and values that several blocks of queries see are packed once
+/// for all of them.
 package struct Attention: Sendable {
   /// Query heads, H.
   package let heads: Int
@@ -76,11 +77,11 @@ package struct Attention: Sendable {
     }
 
     /// The same with a few of the columns each, as many as make up one chain of a product over them.
-    var parts: [Block] {
+    var chunks: [Block] {
       Swift.stride(from: 0, to: keys.count, by: MatMul.depth).map {
-        var part = self
-        part.columns = $0..<min($0 + MatMul.depth, keys.count)
-        return part
+        var chunk = self
+        chunk.columns = $0..<min($0 + MatMul.depth, keys.count)
+        return chunk
       }
     }
 
@@ -98,12 +99,43 @@ package struct Attention: Sendable {
     var origin: Int { lead - columns.lowerBound }
   }
 
-  /// The keys and values of one segment and head, as the backward pass multiplies with them.
-  private struct Packed {
+  /// The keys and values of one segment and head, as the forward pass multiplies with them.
+  private struct ForwardMatrices {
+    /// (d, keys)
+    let keysTransposed: RightMatrix
     /// (keys, d)
-    let keys: RightMatrix
+    let values: RightMatrix
+  }
+
+  private func forwardMatrices(_ segment: Segment, _ group: Int) -> ForwardMatrices {
+    ForwardMatrices(
+      keysTransposed: transposed(segment.keys, of: segment, group), values: untransposed(segment.values, of: segment, group))
+  }
+
+  /// The same for the backward pass.
+  private struct BackwardMatrices {
     /// (d, keys)
     let keysTransposed, valuesTransposed: RightMatrix
+    /// (keys, d)
+    let keys: RightMatrix
+  }
+
+  private func backwardMatrices(_ segment: Segment, _ group: Int) -> BackwardMatrices {
+    BackwardMatrices(
+      keysTransposed: transposed(segment.keys, of: segment, group),
+      valuesTransposed: transposed(segment.values, of: segment, group),
+      keys: untransposed(segment.keys, of: segment, group))
+  }
+
+  /// What `pack` makes of every segment and key/value head, one segment after another; nil for segments of a single block, which
+  /// whoever takes the block packs: of many short rows only a few are packed at a time.
+  private func packed<Matrices: Sendable>(
+    _ segments: [Segment], _ blocks: [[Block]], _ pack: @Sendable (Segment, Int) -> Matrices
+  ) -> [Matrices?] {
+    Parallel.map(segments.count * keyValueHeads) {
+      let index = $0 / keyValueHeads
+      return blocks[index].count > 1 ? pack(segments[index], $0 % keyValueHeads) : nil
+    }
   }
 
   /// The first key of a segment that any of its queries sees.
@@ -134,25 +166,22 @@ package struct Attention: Sendable {
   package func forward(_ q: Tensor, segments: [Segment], into out: Tensor, lse: Tensor) {
     let T = lse.count / heads
     precondition(q.count == T * heads * headDimension && out.count == q.count)
-    let packed = Parallel.map(segments.count * keyValueHeads) {
-      let segment = segments[$0 / keyValueHeads], group = $0 % keyValueHeads
-      return (keys: transposed(segment.keys, of: segment, group), values: untransposed(segment.values, of: segment, group))
-    }
+    let blocks = segments.map(blocks(of:)), packed = packed(segments, blocks, forwardMatrices)
     // The last queries see most keys: they come first, so that no thread is left alone with them.
-    let pieces = segments.indices.flatMap { segment in blocks(of: segments[segment]).reversed().map { (segment, $0) } }
-    Parallel.forEach(pieces.count * keyValueHeads) { index in
-      let (segment, block) = pieces[index / keyValueHeads], group = index % keyValueHeads
-      let (keys, values) = packed[segment * keyValueHeads + group]
+    let pieces = segments.indices.flatMap { index in blocks[index].reversed().map { (index, $0) } }
+    Parallel.forEach(pieces.count * keyValueHeads) { piece in
+      let (index, block) = pieces[piece / keyValueHeads], group = piece % keyValueHeads
+      let matrices = packed[index * keyValueHeads + group] ?? forwardMatrices(segments[index], group)
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.size) { scratch in
         guard let start = scratch.baseAddress else { return }
         let scores = unsafe start + block.origin
         for head in headsOf(group) {
-          unsafe cappedScores(block, q: queryMemory(q, block, head), keys: keys, into: scores)
+          unsafe cappedScores(block, q: queryMemory(q, block, head), keys: matrices.keysTransposed, into: scores)
           unsafe rl_masked_softmax(
             block.queries.count, block.keys.count, block.stride, remainingScale, block.seen.first, block.seen.last,
             scores, lse.pointer + head * T + block.queries.lowerBound)
           unsafe MatMul.multiply(
-            MatrixMemory(scores, stride: block.stride), values, from: block.packedKey,
+            MatrixMemory(scores, stride: block.stride), matrices.values, from: block.packedKey,
             into: queryMemory(out, block, head), rows: 0..<block.queries.count, columns: headDimension,
             inner: block.columns, support: block.seen.columns)
         }
@@ -172,22 +201,16 @@ package struct Attention: Sendable {
     precondition(q.count == T * heads * headDimension && dOut.count == q.count && dQ.count == q.count)
     let isShared = heads > keyValueHeads
     let dKeys = isShared ? Tensor(unfilled: q.shape) : dK, dValues = isShared ? Tensor(unfilled: q.shape) : dV
-    let blocks = segments.map(blocks(of:))
-    let packed = Parallel.map(segments.count * keyValueHeads) {
-      let segment = segments[$0 / keyValueHeads], group = $0 % keyValueHeads
-      return Packed(
-        keys: untransposed(segment.keys, of: segment, group), keysTransposed: transposed(segment.keys, of: segment, group),
-        valuesTransposed: transposed(segment.values, of: segment, group))
-    }
+    let blocks = segments.map(blocks(of:)), packed = packed(segments, blocks, backwardMatrices)
     // A head's blocks add to the same keys and values, one after the other.
     Parallel.forEachStep(ofChains: segments.indices.flatMap { Array(repeating: blocks[$0].count, count: heads) }) {
-      let index = $0 / heads, head = $0 % heads, segment = segments[index], block = blocks[index][$1]
+      let index = $0 / heads, head = $0 % heads, segment = segments[index], group = group(of: head)
       if $1 == 0 {
         for gradient in [dKeys, dValues] { clear(gradient, tokens: segment.queries, head: head) }
       }
       backward(
-        block, segment, packed[index * keyValueHeads + group(of: head)], head: head, tokens: T, dOut: dOut, q: q, out: out,
-        lse: lse, dQ: dQ, dK: dKeys, dV: dValues)
+        blocks[index][$1], segment, packed[index * keyValueHeads + group] ?? backwardMatrices(segment, group), head: head,
+        tokens: T, dOut: dOut, q: q, out: out, lse: lse, dQ: dQ, dK: dKeys, dV: dValues)
     }
     if isShared {
       sumHeads(dKeys, into: dK)
@@ -223,39 +246,39 @@ package struct Attention: Sendable {
   }
 
   private func backward(
-    _ block: Block, _ segment: Segment, _ packed: Packed, head: Int, tokens T: Int, dOut: Tensor, q: Tensor, out: Tensor,
-    lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor
+    _ block: Block, _ segment: Segment, _ matrices: BackwardMatrices, head: Int, tokens T: Int, dOut: Tensor, q: Tensor,
+    out: Tensor, lse: Tensor, dQ: Tensor, dK: Tensor, dV: Tensor
   ) {
-    let d = headDimension, rows = block.queries.count, seen = block.seen, parts = block.parts
+    let d = headDimension, rows = block.queries.count, seen = block.seen, chunks = block.chunks
     let q = queryMemory(q, block, head), dOut = queryMemory(dOut, block, head), out = queryMemory(out, block, head)
     let dQ = queryMemory(dQ, block, head)
     let dK = gradientMemory(dK, segment, block, head), dV = gradientMemory(dV, segment, block, head)
     let queries = RightMatrix(q, columns: d, inner: rows, rows: block.keys.count)
     let dOutputs = RightMatrix(dOut, columns: d, inner: rows, rows: block.keys.count)
-    let size = parts[0].size, count = softCap == nil ? 2 : 3
+    let size = chunks[0].size, count = softCap == nil ? 2 : 3
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count * size + rows) { scratch in
       guard let start = scratch.baseAddress else { return }
       let delta = unsafe start + count * size, lse = unsafe lse.pointer + head * T + block.queries.lowerBound
       for row in 0..<rows { unsafe delta[row] = rl_dot(d, dOut.address(row, 0), out.address(row, 0)) }
-      for part in parts {
-        let columns = part.columns, stride = part.stride
-        let scores = unsafe start + part.origin, dScores = unsafe scores + size, capped = unsafe scores + 2 * size
-        unsafe cappedScores(part, q: q, keys: packed.keysTransposed, into: scores)
-        if softCap != nil { forEachSeen(part) { unsafe (capped + $0).update(from: scores + $0, count: $1) } }
+      for chunk in chunks {
+        let columns = chunk.columns, stride = chunk.stride
+        let scores = unsafe start + chunk.origin, dScores = unsafe scores + size, capped = unsafe scores + 2 * size
+        unsafe cappedScores(chunk, q: q, keys: matrices.keysTransposed, into: scores)
+        if softCap != nil { forEachSeen(chunk) { unsafe (capped + $0).update(from: scores + $0, count: $1) } }
         unsafe rl_masked_exp(
           rows, columns.lowerBound, columns.upperBound, stride, remainingScale, seen.first, seen.last, lse, scores)
         let P = unsafe MatrixMemory(scores, stride: stride), dS = unsafe MatrixMemory(dScores, stride: stride)
         MatMul.multiply(  // dV += Pᵀ dO
           P.transposed, dOutputs, into: dV, rows: columns, columns: d, inner: 0..<rows, adding: true, support: seen.rows)
-        multiply(dOut, packed.valuesTransposed, part, into: dS)  // dP = dO Vᵀ
+        multiply(dOut, matrices.valuesTransposed, chunk, into: dS)  // dP = dO Vᵀ
         unsafe rl_softmax_backward(
           rows, columns.lowerBound, columns.upperBound, stride, remainingScale, seen.first, seen.last, scores, delta,
           dScores)
         if let softCap {
-          forEachSeen(part) { unsafe rl_soft_cap_backward($1, scale, softCap.cap, capped + $0, dScores + $0) }
+          forEachSeen(chunk) { unsafe rl_soft_cap_backward($1, scale, softCap.cap, capped + $0, dScores + $0) }
         }
         MatMul.multiply(  // dQ += dS K
-          dS, packed.keys, from: part.packedKey, into: dQ, rows: 0..<rows, columns: d, inner: columns,
+          dS, matrices.keys, from: chunk.packedKey, into: dQ, rows: 0..<rows, columns: d, inner: columns,
           support: seen.columns)
         MatMul.multiply(  // dK += dSᵀ Q
           dS.transposed, queries, into: dK, rows: columns, columns: d, inner: 0..<rows, adding: true, support: seen.rows)

@@ -3,14 +3,14 @@
 /// The bits are those of the whole products: what is left out is zero or not wanted.
 extension MatMul {
   /// Columns of a result, whole panels of every level, and rows of a left matrix between which the band's edge is looked up again.
-  static let bandColumns = 48, bandRows = 24
+  private static let bandColumns = 48, bandRows = 24
 
   /// Some columns of `c = a · b` inside of a band; outside of it they are undefined.
   /// - Parameters:
   ///   - a: (M, L)
   ///   - b: (L, ≥ N)
   ///   - start: which of b's columns belongs to column 0; that of the first of `columns` begins a panel.
-  ///   - c: (M, N)
+  ///   - c: (M, N), from column 0 on, though `columns` may begin before it.
   static func multiply(
     _ a: MatrixMemory, _ b: RightMatrix, from start: Int = 0, into c: MatrixMemory, inside band: Band, columns: Range<Int>,
     inner: Int
@@ -56,11 +56,11 @@ extension MatMul {
     for block in product.blocks(of: inner) {
       for first in stride(from: rows.lowerBound, to: rows.upperBound, by: bandRows) {
         let part = first..<min(first + bandRows, rows.upperBound)
-        let support = support(part), depth = block.clamped(to: support)
+        let reach = support(part), depth = block.clamped(to: reach)
         guard !depth.isEmpty else { continue }
         product.multiply(
           part, 0..<columns, depth, product.leftInPlace(part, depth),
-          b.panels(fromColumn: 0, depth: start + depth.lowerBound), isFirst: block.contains(support.lowerBound))
+          b.panels(fromColumn: 0, depth: start + depth.lowerBound), isFirst: block.contains(reach.lowerBound))
       }
     }
   }

@@ -1,17 +1,20 @@
 import CKernels
 
-/// The right matrix (L, N) of several products, packed once for all of them.
+/// The right matrix (L, N) of several products, made ready once for all of them: packed, or read where it lies.
 struct RightMatrix: @unchecked Sendable {
+  /// Rows of left matrices for which packing takes longer than it saves.
+  private static let fewRows = 24
+
   private let panels: PanelProduct.Panels
   /// What the panels lie in, unless that is the matrix itself.
   private let packed: Tensor?
 
   /// - Parameters:
-  ///   - rows: of the left matrices. For a few, packing would take longer than it saves: columns that lie side by side in whole
-  ///     vectors are read where they are, which must be as long as this is used.
+  ///   - rows: of the left matrices. For a few, columns that lie side by side in whole vectors are read where they are, which
+  ///     must be as long as this is used.
   init(_ b: MatrixMemory, columns: Int, inner: Int, rows: Int) {
     let level = PanelProduct.bestLevel, width = PanelProduct.bestPanelColumns
-    if rows < MatMul.bandRows, !b.isTransposed, columns % rl_matmul_lanes(level) == 0 {
+    if rows < Self.fewRows, !b.isTransposed, columns % rl_matmul_lanes(level) == 0 {
       packed = nil
       panels = unsafe PanelProduct.Panels(start: b.base, step: b.stride, next: width)
     } else {
@@ -24,7 +27,8 @@ struct RightMatrix: @unchecked Sendable {
 
   /// What begins with some column, the first of a panel, and some of the inner dimension.
   func panels(fromColumn column: Int, depth: Int) -> PanelProduct.Panels {
-    let panel = column / PanelProduct.bestPanelColumns
+    let (panel, rest) = column.quotientAndRemainder(dividingBy: PanelProduct.bestPanelColumns)
+    precondition(rest == 0, "column \(column) is within a panel")
     return unsafe PanelProduct.Panels(
       start: panels.start + panel * panels.next + depth * panels.step, step: panels.step, next: panels.next)
   }

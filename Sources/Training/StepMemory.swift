@@ -83,11 +83,14 @@ struct StepMemory {
     return tokens * floats * 4 + updates.saved / max(1, savedLayers)
   }
 
-  /// The gradient of the residual stream, and what a layer's backward pass holds at its widest.
+  /// The gradient of the residual stream, and what a layer's backward pass holds at its widest: in attention with the keys and
+  /// values that are packed for it, or in the projections beside it.
   private var layerScratch: Int {
-    let attention = 2 * attentionWidth + 2 * keyValueWidth + 2 * configuration.width
+    let shared = attentionWidth > keyValueWidth ? 2 * attentionWidth : 0  // what query heads of a group add up
+    let attention = 2 * attentionWidth + 5 * keyValueWidth + shared
+    let projections = 2 * attentionWidth + 2 * keyValueWidth + 2 * configuration.width
     let feedForward = 2 * configuration.feedForwardWidth + configuration.width
-    return tokens * (configuration.width + max(attention, feedForward)) * 4
+    return tokens * (configuration.width + max(attention, projections, feedForward)) * 4
   }
 
   /// The last hidden states and their gradient, and one chunk of logits.

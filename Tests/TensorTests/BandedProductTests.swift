@@ -3,11 +3,12 @@ import Testing
 @testable import Tensor
 
 @Suite struct BandedProductTests {
-  /// A causal band, one with a window, and one that sees everything; 300 columns are more than one chain.
+  /// A causal band, two with a window, of which the second leaves the first chain, and one that sees everything; 300 columns are
+  /// more than one chain.
   static let bands = [
     Band(first: (0..<70).map { _ in 0 }, last: (0..<70).map { 231 + $0 }),
     Band(first: (0..<70).map { max(0, $0 - 3) }, last: (0..<70).map { $0 + 1 }),
-    Band(first: (0..<70).map { 200 + $0 }, last: (0..<70).map { 231 + $0 }),
+    Band(first: (0..<70).map { 210 + $0 }, last: (0..<70).map { 231 + $0 }),
     Band(first: Array(repeating: 0, count: 70), last: Array(repeating: 300, count: 70)),
   ]
 

@@ -104,7 +104,7 @@ import Testing
   /// More keys than one block of queries has, and more than one chain of a product: against the gradient's own formula.
   @Test(arguments: zip([nil, nil, 20, 100, 270] as [Int?], [nil, 0.4, nil, 0.4, nil] as [Float?]))
   func attentionOverLongRows(window: Int?, cap: Float?) {
-    let rows = Rows(lengths: [7, 330]), T = rows.tokens, d = 4
+    let rows = Rows(lengths: [7, 330]), T = rows.tokens, d = 16
     let attention = Attention(
       heads: 4, keyValueHeads: 2, headDimension: d, window: window, scale: 0.6, softCap: cap.map { SoftCap(cap: $0) })
     let q = random(T, 4 * d, seed: 9), k = random(T, 2 * d, seed: 10), v = random(T, 2 * d, seed: 11)
@@ -123,31 +123,33 @@ import Testing
     #expect(difference(dV, gradients.2) < 1e-5)
   }
 
-  /// Attention by its formula, 4 query heads on 2 key/value heads of width 4, and the gradients with respect to queries, keys and
+  /// Attention by its formula, 4 query heads on 2 key/value heads, and the gradients with respect to queries, keys and
   /// values.
   private func naive(
     _ q: Tensor, _ k: Tensor, _ v: Tensor, rows: Rows, window: Int?, cap: Float?, into out: Tensor, dOut: Tensor? = nil,
     gradients: (q: Tensor, k: Tensor, v: Tensor)? = nil
   ) {
+    let d = q.shape[1] / 4
     for span in rows.spans {
       for (t, head) in span.flatMap({ t in (0..<4).map { (t, $0) } }) {
         let seen = max(span.lowerBound, t + 1 - (window ?? 1 << 20))...t
-        func dot(_ s: Int) -> Float { (0..<4).reduce(0) { $0 + q[t * 16 + head * 4 + $1] * k[s * 8 + head / 2 * 4 + $1] } }
+        let query = (t * 4 + head) * d
+        func key(_ s: Int) -> Int { (s * 2 + head / 2) * d }
+        func dot(_ s: Int) -> Float { (0..<d).reduce(0) { $0 + q[query + $1] * k[key(s) + $1] } }
         let scores = seen.map { dot($0) * 0.6 }
         let capped = scores.map { score in cap.map { $0 * hyperbolicTangent(score / $0) } ?? score }
         let weights = capped.map(exponential), total = weights.reduce(0, +)
         for (s, weight) in zip(seen, weights) {
-          for i in 0..<4 { out[t * 16 + head * 4 + i] += weight / total * v[s * 8 + head / 2 * 4 + i] }
+          for i in 0..<d { out[query + i] += weight / total * v[key(s) + i] }
         }
         guard let dOut, let gradients else { continue }
-        let query = t * 16 + head * 4
-        let dWeights = seen.map { s in (0..<4).reduce(Float(0)) { $0 + dOut[query + $1] * v[s * 8 + head / 2 * 4 + $1] } }
+        let dWeights = seen.map { s in (0..<d).reduce(Float(0)) { $0 + dOut[query + $1] * v[key(s) + $1] } }
         let mean = zip(weights, dWeights).reduce(0) { $0 + $1.0 / total * $1.1 }
         for (index, s) in seen.enumerated() {
-          let key = s * 8 + head / 2 * 4, weight = weights[index] / total
+          let key = key(s), weight = weights[index] / total
           let slope = cap.map { 1 - (capped[index] / $0) * (capped[index] / $0) } ?? 1
           let dScore = weight * (dWeights[index] - mean) * slope * 0.6
-          for i in 0..<4 {
+          for i in 0..<d {
             gradients.q[query + i] += dScore * k[key + i]
             gradients.k[key + i] += dScore * q[query + i]
             gradients.v[key + i] += weight * dOut[query + i]

@@ -87,11 +87,11 @@ void rl_rope(size_t T, size_t H, size_t d, size_t w, float direction, const floa
 // scores (rows, stride): in, raw products; out, probabilities, zero elsewhere in 0 ..< columns. lse (rows).
 void rl_masked_softmax(size_t rows, size_t columns, size_t stride, float scale, const int32_t *first,
                        const int32_t *last, float *scores, float *lse);
-// probabilities again from raw products and lse, as the backward pass needs them, in columns begin ..< end alone.
+// probabilities again from raw products and lse, as the backward pass needs them, in columns begin ..< end alone; those of them
+// that take no part become zero.
 void rl_masked_exp(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                    const int32_t *last, const float *lse, float *scores);
-// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities, in these columns; zeros where none
-// takes part.
+// d_scores = probabilities * (d_probabilities - delta) * scale, in place of d_probabilities, in these columns, with the same zeros.
 void rl_softmax_backward(size_t rows, size_t begin, size_t end, size_t stride, float scale, const int32_t *first,
                          const int32_t *last, const float *probabilities, const float *delta, float *d_probabilities);
 
