@@ -104,8 +104,8 @@ package struct DatasetPreparation {
     if summary.train.rows == 0, summary.validation.rows > 0, options.validationSize != .rows(0) {
       throw Failure(
         .badData,
-        "\(sources.dataName): \(summary.validation.rows) validation rows leave nothing of "
-          + "\(summary.validation.rows) rows to train on", hint: "make --val-set-size smaller")
+        "\(sources.dataName): --val-set-size leaves none of \(summary.validation.rows) rows to train on",
+        hint: "make it smaller")
     }
     if summary.train.rows + summary.train.droppedRows == 0, summary[.test].rows > 0 {
       throw Failure(

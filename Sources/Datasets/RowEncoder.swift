@@ -195,10 +195,7 @@ struct RowEncoder: Sendable {
   private func encoding(of text: [UInt8], _ tokenizer: Tokenizer, withSpans: Bool) throws(Failure) -> Encoding {
     let encoding = try tokenizer.encoding(of: text, addSpecialTokens: false, withSpans: withSpans)
     if isLargerThanModel, let id = encoding.ids.first(where: { Int($0) >= vocabularySize }) {
-      throw Failure(
-        .badData,
-        "the tokenizer makes the token \(id), which is outside the model's vocabulary (0 to \(vocabularySize - 1))",
-        hint: "the tokenizer does not belong to this model")
+      throw Tokenizer.unknownToken(id, vocabularySize: vocabularySize)
     }
     return encoding
   }

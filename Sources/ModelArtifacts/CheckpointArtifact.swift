@@ -82,6 +82,7 @@ package struct CheckpointArtifact: Sendable {
 
   /// The adapter alone, for those who do not train.
   package static func adapter(_ artifact: Artifact, model: ModelConfiguration) throws(Failure) -> Adapter {
+    for file in [Adapter.configurationFile, Adapter.weightsFile] { _ = try artifact.path(of: file) }  // nothing unlisted is read
     let adapter = try Adapter(
       directory: artifact.directory, modules: model.adaptableModules, tensors: model.trainableTensors)
     try artifact.section.require(facts(adapter), as: Adapter.configurationFile)

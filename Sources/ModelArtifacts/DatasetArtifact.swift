@@ -35,7 +35,8 @@ package enum DatasetArtifact {
       throw Failure(
         .badData, "the dataset '\(artifact.directory)' has no \(split) rows",
         hint: split == "validation"
-          ? "prepare it with --val-set-size, with --val-data-path, or from files whose names say 'validation'" : nil)
+          ? "prepare it with a number of rows as --val-set-size (a share of few rows may come to none), with --val-data-path, "
+            + "or from files whose names say 'validation'" : nil)
     }
     let file = file(of: split)
     let rows = try TokenRows(try artifact.path(of: file), vocabularySize: try vocabulary.integer())

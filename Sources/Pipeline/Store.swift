@@ -57,10 +57,12 @@ package struct Store: Sendable {
   ///
   /// - Throws: `Failure.missingInput` when there is none.
   package init(existing root: String, memo: DigestMemo = .standard) throws(Failure) {
-    guard Files.isDirectory("\(root)/objects"), Files.isDirectory("\(root)/actions") else {
-      throw Failure(
-        .missingInput, "there is no store at \(root)",
-        hint: "name one with --store or RANDLORA_STORE; a run makes one beside its pipeline file")
+    for part in ["objects", "actions"] {
+      guard case .directory = try FileStatus("\(root)/\(part)", followingLinks: true) else {
+        throw Failure(
+          .missingInput, "there is no store at \(root)",
+          hint: "name one with --store or RANDLORA_STORE; a run makes one beside its pipeline file")
+      }
     }
     try self.init(root, memo: memo)
     try make()  // what copies a store may leave out directories that are empty

@@ -95,6 +95,13 @@ extension Tokenizer {
     try encoding(of: text, addSpecialTokens: addSpecialTokens, withSpans: false).ids
   }
 
+  /// What to say of a token that the model it was made for does not know.
+  package static func unknownToken(_ id: Int32, vocabularySize: Int) -> Failure {
+    Failure(
+      .badData, "the tokenizer makes the token \(id), which is outside the model's vocabulary (0 to \(vocabularySize - 1))",
+      hint: "the tokenizer does not belong to this model")
+  }
+
   /// The tokens of a text and where they stand in it.
   package func encodeWithSpans(_ text: String, addSpecialTokens: Bool) throws(Failure) -> Encoding {
     try encoding(of: text, addSpecialTokens: addSpecialTokens, withSpans: true)

@@ -72,7 +72,8 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard !prompt.isEmpty else { throw Failure(.usage, "--prompt is missing or empty") }
     guard input.isEmpty || promptStyle != nil || promptTemplate != nil else {
       throw Failure(
-        .usage, "--input goes with --prompt-style or --prompt-template", hint: "add --prompt-style plain or alpaca")
+        .usage, "--input goes with --prompt-style or --prompt-template",
+        hint: chat ? "leave --input out, or --chat" : "add --prompt-style plain or alpaca")
     }
     guard [chat, promptStyle != nil, promptTemplate != nil].count(where: { $0 }) <= 1 else {
       throw Failure(.usage, "--chat, --prompt-style and --prompt-template exclude one another")
@@ -102,6 +103,10 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard !ids.isEmpty, ids.count < base.configuration.contextLength else {
       throw Failure(
         .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
+    }
+    let vocabularySize = base.configuration.vocabularySize
+    if let id = ids.first(where: { Int($0) >= vocabularySize }) {
+      throw Tokenizer.unknownToken(id, vocabularySize: vocabularySize)
     }
     let model = try base.model()
     let adapter = try stage.optionalInput("checkpoint").map { artifact in

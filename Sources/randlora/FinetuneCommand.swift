@@ -20,7 +20,9 @@ struct FinetuneCommand: AsyncParsableCommand {
 
   @Option(help: "The directory of the model (or its name on the Hugging Face Hub).", completion: .directory)
   var baseModel: String
-  @Option(help: "The file with the examples: JSON Lines, JSON or plain text.", completion: .file())
+  @Option(
+    help: "The file or directory with the examples: JSON Lines, JSON, CSV, Parquet or plain text, compressed or not.",
+    completion: .file())
   var dataPath: String
   @Option(help: "Where the adapter goes.", completion: .directory)
   var outputDir: String

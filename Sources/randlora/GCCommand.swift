@@ -12,7 +12,8 @@ struct GCCommand: ParsableCommand {
     discussion: """
       Always removes what killed runners left behind and what was damaged. With --max-age and --max-size, also results: \
       those that were not used for so long, then those that are worth least, which is the fewest seconds of work a \
-      byte. What is removed is made again when it is needed. 'randlora pin' keeps an artifact for good.
+      byte. What is removed is forgotten with its record, and made again when it is needed. 'randlora pin' keeps an \
+      artifact for good.
       """)
 
   @OptionGroup var options: StoreOptions

@@ -323,7 +323,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
   }
   #expect(
     refusal { $0.validationSize = .rows(1) }
-      == "data.jsonl: 1 validation rows leave nothing of 1 rows to train on")
+      == "data.jsonl: --val-set-size leaves none of 1 rows to train on")
   let both = message { try Prepared(#"{"text":"x"}"#, validation: "{}") { $0.validationSize = .rows(1) } }
   #expect(both.hasPrefix("usage: validation rows come from files of their own or are taken from the data"))
 }

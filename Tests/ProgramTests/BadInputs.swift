@@ -157,7 +157,7 @@ extension BadInput {
     rows("all rows masked", #"{"input_ids":[1,2],"labels":[-100,-100]}"#, "none of 1 rows has a token to learn"),
     rows("label that is another token", #"{"input_ids":[1,2],"labels":[1,3]}"#, "/labels/1: expected 2, as in input_ids, or -100"),
     rows("half a surrogate pair", #"{"text":"\ud800"}"#, "rows.jsonl:1:12: not valid JSON: half of a surrogate pair"),
-    rows("all rows for validation", row, "1 validation rows leave nothing of 1 rows", "--val-set-size 1"),
+    rows("all rows for validation", row, "--val-set-size leaves none of 1 rows to train on", "--val-set-size 1"),
     rows("cutoff below 2", row, "the cutoff length must be from 2 to 1073741824 tokens, found -5", "--cutoff-len -5", code: 64),
     BadInput("base whose weights moved", "prepare-data", "--base base --data-path x -o out", 66, "model/model.safetensors is missing", in: .base) {
       try $0.remove("model/model.safetensors")
@@ -190,6 +190,7 @@ extension BadInput {
     adapter("alpha that is no number", "--alpha nan", 64, "alpha nan is not a number greater than zero"),
     adapter("alpha beyond float32", "--alpha 1e300", 64, "alpha 1e+300 is larger than any number of float32"),
     adapter("unknown target module", "--target-modules k_proj,nope", 64, "no linear layer is called 'nope'"),
+    adapter("random bases of LoRA", "--use-lora --sparse", 64, "sparse and very_sparse are for RandLoRA only"),
     adapter("layer that is not there", "--layers-to-transform 2", 64, "there is no layer 2"),
     adapter("adapter that is not there", "--from-adapter nowhere", 66, "nowhere/adapter_config.json"),
     exported("adapter with an unknown key", 65, "'surprise' with the value 1 is not supported") {
@@ -255,6 +256,12 @@ extension BadInput {
     training("bit flipped in a checkpoint", "", 65, "start/adapter_model.safetensors has the SHA-256") {
       try $0.edit("start/adapter_model.safetensors") { $0[$0.count - 1] ^= 1 }
     },
+    training("adapter that the manifest does not list", "", 65, "start/artifact.json: the artifact has no file 'adapter_model.safetensors'") {
+      var manifest = try #require(try $0.json("start/artifact.json").objectValue)
+      let files = try #require(manifest["files"]?.arrayValue).filter { $0["path"] != "adapter_model.safetensors" }
+      manifest["files"] = .array(files)
+      try $0.edit("start/artifact.json") { $0 = Data(JSON.object(manifest).text().utf8) }
+    },
     training("moments lost", "--checkpoint trained --max-steps 3", 65, "trained/optimizer.safetensors is missing", in: .trained) {
       try $0.remove("trained/optimizer.safetensors")
     },
@@ -292,6 +299,13 @@ extension BadInput {
     diverged("evaluate", "--dataset data --split train -o out"),
     diverged("generate", "--prompt a"),
     BadInput("output of a stage that makes none", "generate", "--base base --prompt a -o out", 64, "--output: generate makes no artifact", in: .base),
+    BadInput("token that the model does not know", "generate", "--base odd --prompt <pad>", 65, "the tokenizer makes the token 900, which is outside the model's vocabulary (0 to 258)") {
+      try $0.edit("model/tokenizer.json") {
+        $0 = Data(String(decoding: $0, as: UTF8.self).replacingOccurrences(of: "258", with: "900").utf8)
+      }
+      try $0.succeed("import-base", ["--base-model", "model", "-o", "odd"])
+    },
+    BadInput("input of a conversation", "generate", "--base base --prompt a --input b --chat", 64, "hint: leave --input out, or --chat", in: .base),
     BadInput("choices without chance", "generate", "--base base --prompt a --seed 3", 64, "--top-p and --seed have no effect without --temperature", in: .base),
     BadInput("more tokens than any text has", "generate", "--base base --prompt a --max-new-tokens 9223372036854775807", 64, "--max-new-tokens must be from 1 to 1000000", in: .base),
     BadInput("style and template", "prepare-data", "--base base --data-path data.jsonl --prompt-style plain --prompt-template t -o out", 64, "--prompt-style and --prompt-template exclude one another", in: .start),

@@ -195,7 +195,7 @@ private func sandboxWithData() throws -> Sandbox {
   try fail(#"{"input_ids":[1,2],"labels":[-100,-100]}"#, 65, "bad.jsonl: none of 1 rows has a token to learn")
   try fail(rows, 65, "none of 20 rows has a token to learn within 8 tokens", ["--cutoff-len", "8"])
   try fail(rows, 64, "the cutoff length must be from 2 to", ["--cutoff-len", "1"])
-  try fail(rows, 65, "20 validation rows leave nothing of 20 rows", ["--val-set-size", "20"])
+  try fail(rows, 65, "--val-set-size leaves none of 20 rows to train on", ["--val-set-size", "20"])
   try fail(rows, 64, "--val-set-size must be a number of rows or a share", ["--val-set-size", "1.5"])
   try fail(rows, 64, "The value 'chat' is invalid for '--prompt-style", ["--prompt-style", "chat"])
   try fail(rows, 66, "nowhere.jsonl", ["--val-data-path", "nowhere.jsonl"])
