@@ -25,7 +25,6 @@ extension Artifact {
     PrivateSibling.sweep(beside: destination)
     if equal(at: destination, memo) != nil { return false }
     if form == .writable { try Self.requireUntouched(at: destination, by: kind, memo: memo) }
-    try Files.makeDirectories(Files.parent(of: destination))
     let sibling = try PrivateSibling.directory(beside: destination)
     defer { withExtendedLifetime(sibling) {} }
     try copyFiles(to: sibling.path)

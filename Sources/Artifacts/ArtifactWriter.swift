@@ -20,7 +20,6 @@ package final class ArtifactWriter {
     self.output = try Self.place(output)
     self.kind = kind
     self.memo = memo
-    try Files.makeDirectories(Files.parent(of: self.output))
     PrivateSibling.sweep(beside: self.output)
     sibling = try PrivateSibling.directory(beside: self.output)
   }

@@ -23,15 +23,17 @@ package enum Files {
   }
 
   /// Makes a directory and those above it, where they do not exist yet.
-  package static func makeDirectories(_ path: String) throws(Failure) {
-    if path.isEmpty { return }
-    if unsafe mkdir(path, 0o777) == 0 { return }
+  /// - Returns: those that it made, from the outermost one on.
+  @discardableResult package static func makeDirectories(_ path: String) throws(Failure) -> [String] {
+    if path.isEmpty { return [] }
+    if unsafe mkdir(path, 0o777) == 0 { return [path] }
     switch errno {
     case ENOENT:
-      try makeDirectories(parent(of: path))
-      if unsafe mkdir(path, 0o777) == 0 || errno == EEXIST { return }
+      let made = try makeDirectories(parent(of: path))
+      if unsafe mkdir(path, 0o777) == 0 { return made + [path] }
+      if errno == EEXIST { return made }
     case EEXIST:
-      if case .directory = try FileStatus(path, followingLinks: true) { return }
+      if case .directory = try FileStatus(path, followingLinks: true) { return [] }
       throw Failure(.io, "cannot create the directory \(path): a file of that name exists")
     default: break
     }

@@ -2,23 +2,29 @@ import Failures
 import Glibc
 
 /// A file or directory `.NAME.tmp-PID-RANDOM` beside NAME, in which its owner prepares what becomes NAME by one
-/// rename. It is removed with the value, unless it was renamed away.
+/// rename. It is removed with the value, unless it was renamed away, and so are directories that were made for it.
 ///
 /// Its owner holds the kernel's lock on it. The lock dies with the process, so whoever finds such a name and
 /// gets the lock has found the leftover of a killed writer and may remove it.
 final class PrivateSibling {
   let path: String
   private let lock: OpenFile
+  private var parents: [String] = []
 
   private init(path: String, lock: consuming OpenFile) {
     self.path = path
     self.lock = lock
   }
 
-  deinit { Files.remove(path) }
+  deinit {
+    Files.remove(path)
+    for parent in parents.reversed() { unsafe rmdir(parent) }  // refused where something has come to lie in it
+  }
 
+  /// The directories above it are made where there are none yet.
   static func directory(beside output: String) throws(Failure) -> PrivateSibling {
-    try make(beside: output) { path throws(Failure) in
+    let parents = try Files.makeDirectories(Files.parent(of: output))
+    let sibling = try make(beside: output) { path throws(Failure) in
       guard unsafe mkdir(path, 0o777) == 0 else {
         throw Failure(.io, "cannot create the directory \(path): \(errorText())")
       }
@@ -29,6 +35,8 @@ final class PrivateSibling {
         throw error
       }
     }
+    sibling.parents = parents
+    return sibling
   }
 
   /// Hands the new, empty file to `body`, to be written.

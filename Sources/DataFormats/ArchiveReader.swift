@@ -65,7 +65,10 @@ import var Glibc.SEEK_SET
   func nextEntry() throws(Failure) -> Entry? {
     var entry: OpaquePointer?
     let status = unsafe archive_read_next_header(archive, &entry)
-    if status == ARCHIVE_EOF { return nil }
+    if status == ARCHIVE_EOF {
+      if let failure = feed.failure { throw failure }  // what could not be read looks empty to libarchive
+      return nil
+    }
     // Other warnings are about the name or the owner, as a rule that this locale cannot write it.
     if status != ARCHIVE_WARN || message?.hasPrefix("Inconsistent") == true { try check(status) }
     guard unsafe archive_format(archive) != ARCHIVE_FORMAT_RAW else { return Entry(name: nil, isFile: true) }

@@ -53,6 +53,8 @@ package struct RunSummary: Sendable {
   /// How many actions ran, or would run.
   package var ran = 0
   package var reused = 0
+  /// Stages that were not begun, or not finished, because another one had failed.
+  package var unmade: [String] = []
   /// Whether the next run would be told nothing else: known results were found, and nothing more was to say.
   package var isQuiet = false
   /// 0, or the exit code of the first stage that failed, or 75 after an interruption.
@@ -122,8 +124,11 @@ package final class Build: Sendable {
     }
     var summary = RunSummary()
     for stage in stages {
-      guard case .available(let digest) = await tasks[stage.name]?.value else { continue }
-      summary.outputs.append((stage.name, digest))
+      switch await tasks[stage.name]?.value {
+      case .available(let digest): summary.outputs.append((stage.name, digest))
+      case .interrupted where !wasInterrupted: summary.unmade.append(stage.name)
+      default: continue
+      }
     }
     return complete(summary, stages)
   }

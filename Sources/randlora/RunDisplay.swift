@@ -190,6 +190,10 @@ final class RunDisplay: Sendable {
       object["evaluations"] = .array(report.evaluations.map { .object($0.json) })
       Console.printResult(JSON.object(object).text(indent: 0))
     } else if !isQuiet {
+      if !summary.unmade.isEmpty {
+        let names = summary.unmade.joined(separator: ", ")
+        Console.writeAll("not made after this: \(names); --keep-going makes what does not need it\n", to: STDERR_FILENO)
+      }
       let made = "\(summary.ran) \(isDryRun ? "to run" : "made"), \(summary.reused) up to date"
       let stopped = summary.exitCode == Failure.Kind.interrupted.rawValue
       let advice = stopped ? "; the same command goes on from here" : ""

@@ -66,7 +66,7 @@ extension RunSummary {
     for (name, digest) in self.outputs { outputs[name] = .string(digest.hex) }
     return [
       "event": "summary", "made": .integer(ran), "reused": .integer(reused), "outputs": .object(outputs),
-      "exit_code": .integer(Int(exitCode)),
+      "unmade": .array(unmade.map { .string($0) }), "exit_code": .integer(Int(exitCode)),
     ]
   }
 }

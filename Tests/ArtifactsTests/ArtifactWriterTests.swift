@@ -116,6 +116,14 @@ import Testing
   }
   #expect(try scratch.names() == [])
 
+  do {
+    let first = try scratch.writer("over/there/a"), second = try scratch.writer("over/here/b")
+    second.discard()
+    #expect(try scratch.names(in: "over") == ["there"])  // the other one is at work there
+    first.discard()
+  }
+  #expect(try scratch.names() == [])
+
   let writer = try scratch.writer("b")
   let refused = failure {
     _ = try writer.publish(section: Sample.checkpoint(step: 1), run: Sample.run) {

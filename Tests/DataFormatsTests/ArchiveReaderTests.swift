@@ -58,6 +58,10 @@ func `what is packed or compressed is told by its content`(packing: Packing) thr
     #expect(message(try directory.write("bad", bytes + member)) == "bad: it cannot be unpacked: \(reason)")
   }
   #expect(message(try directory.write("cut", member + member.prefix(5))) == "cut: it cannot be unpacked: it ends too early")
+  for length in [2, 12, member.count - 4, member.count - 1] {
+    let cut = message(try directory.write("cut", Array(member.prefix(length))))
+    #expect(cut == "cut: it cannot be unpacked: it ends too early", "\(length) bytes")
+  }
   #expect(message(try directory.write("more", member + [1, 2, 3])) == "more: it cannot be unpacked: incorrect header check")
 }
 

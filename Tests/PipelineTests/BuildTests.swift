@@ -22,6 +22,22 @@ import Testing
   #expect(skipped == ["trained for data", "after for data"])
 }
 
+@Test func whatAFailureKeptFromBeingMadeIsNamed() async throws {
+  let work = try Workspace()
+  let programs = work.programs
+  programs.state.withLock {
+    $0.exitCodes["init-adapter"] = 65
+    $0.duringRun["prepare-data"] = {
+      for _ in 0..<10_000 where work.failures.isEmpty { usleep(1_000) }
+    }
+  }
+  let yaml = Workspace.pipeline + "\n  before: {stage: evaluate, base: base, dataset: data}"
+  let summary = try await work.run(yaml)
+  #expect(summary.exitCode == 65)
+  #expect(summary.outputs.map(\.name) == ["base", "data"])
+  #expect(summary.unmade == ["before"])  // of the others it was said already
+}
+
 @Test func stoppingStartsNothingNewAndPassesTheSignalOn() async throws {
   let work = try Workspace()
   let build = try work.build()
