@@ -25,14 +25,20 @@ import Testing
 @Test func whatAFailureKeptFromBeingMadeIsNamed() async throws {
   let work = try Workspace()
   let programs = work.programs
+  // Each waits for the other: data is begun before the failure, and is done after it.
   programs.state.withLock {
     $0.exitCodes["init-adapter"] = 65
+    $0.duringRun["init-adapter"] = {
+      for _ in 0..<60_000 where !programs.calls.contains("prepare-data") { usleep(1_000) }
+    }
     $0.duringRun["prepare-data"] = {
-      for _ in 0..<10_000 where work.failures.isEmpty { usleep(1_000) }
+      for _ in 0..<60_000 where work.failures.isEmpty { usleep(1_000) }
     }
   }
+  var options = RunOptions()
+  options.jobs = 2
   let yaml = Workspace.pipeline + "\n  before: {stage: evaluate, base: base, dataset: data}"
-  let summary = try await work.run(yaml)
+  let summary = try await work.run(yaml, options: options)
   #expect(summary.exitCode == 65)
   #expect(summary.outputs.map(\.name) == ["base", "data"])
   #expect(summary.unmade == ["before"])  // of the others it was said already
