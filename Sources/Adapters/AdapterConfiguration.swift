@@ -71,7 +71,8 @@ package struct AdapterConfiguration: Sendable, Equatable {
     try check(layers != nil || layersPattern.isEmpty, "layers_pattern needs layers_to_transform")
     if method == .lora {
       try check(
-        projectionPRNGKey == 0 && sparsity == .dense, "LoRA has no random bases: projection_prng_key, sparse and very_sparse are for RandLoRA only")
+        projectionPRNGKey == 0 && sparsity == .dense,
+        "LoRA has no random bases: projection_prng_key, sparse and very_sparse are for RandLoRA only")
     } else {
       try check(!useRSLoRA, "use_rslora is for LoRA only")
       try check(rankPattern.isEmpty && alphaPattern.isEmpty, "rank_pattern and alpha_pattern are for LoRA only")

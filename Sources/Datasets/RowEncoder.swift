@@ -194,9 +194,7 @@ struct RowEncoder: Sendable {
 
   private func encoding(of text: [UInt8], _ tokenizer: Tokenizer, withSpans: Bool) throws(Failure) -> Encoding {
     let encoding = try tokenizer.encoding(of: text, addSpecialTokens: false, withSpans: withSpans)
-    if isLargerThanModel, let id = encoding.ids.first(where: { Int($0) >= vocabularySize }) {
-      throw Tokenizer.unknownToken(id, vocabularySize: vocabularySize)
-    }
+    if isLargerThanModel { try Tokenizer.check(encoding.ids, vocabularySize: vocabularySize) }
     return encoding
   }
 }

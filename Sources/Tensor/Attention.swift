@@ -138,18 +138,16 @@ package struct Attention: Sendable {
     }
   }
 
-  /// The first key of a segment that any of its queries sees.
-  private func firstKey(of segment: Segment) -> Int {
-    max(0, segment.keyCount - segment.queries.count + 1 - (window ?? Int.max / 2))
+  /// The first key that a query of a segment sees; query 0 sees the first one of all.
+  private func firstKey(of segment: Segment, query: Int = 0) -> Int {
+    max(0, segment.keyCount - segment.queries.count + query + 1 - (window ?? Int.max / 2))
   }
 
   private func blocks(of segment: Segment) -> [Block] {
     let past = segment.keyCount - segment.queries.count
     return stride(from: 0, to: segment.queries.count, by: Self.block).map { start in
       let end = min(start + Self.block, segment.queries.count)
-      let seen = (start..<end).map { query in
-        max(0, past + query + 1 - (window ?? Int.max / 2))..<past + query + 1
-      }
+      let seen = (start..<end).map { firstKey(of: segment, query: $0)..<past + $0 + 1 }
       let keys = (seen.first?.lowerBound ?? 0)..<past + end
       return Block(
         queries: segment.queries.lowerBound + start..<segment.queries.lowerBound + end, keys: keys,

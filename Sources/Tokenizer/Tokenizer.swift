@@ -95,9 +95,10 @@ extension Tokenizer {
     try encoding(of: text, addSpecialTokens: addSpecialTokens, withSpans: false).ids
   }
 
-  /// What to say of a token that the model it was made for does not know.
-  package static func unknownToken(_ id: Int32, vocabularySize: Int) -> Failure {
-    Failure(
+  /// - Throws: `Failure.badData` when the model that tokens were made for does not know one of them.
+  package static func check(_ ids: [Int32], vocabularySize: Int) throws(Failure) {
+    guard let id = ids.first(where: { Int($0) >= vocabularySize }) else { return }
+    throw Failure(
       .badData, "the tokenizer makes the token \(id), which is outside the model's vocabulary (0 to \(vocabularySize - 1))",
       hint: "the tokenizer does not belong to this model")
   }

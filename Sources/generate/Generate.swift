@@ -104,10 +104,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
       throw Failure(
         .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
     }
-    let vocabularySize = base.configuration.vocabularySize
-    if let id = ids.first(where: { Int($0) >= vocabularySize }) {
-      throw Tokenizer.unknownToken(id, vocabularySize: vocabularySize)
-    }
+    try Tokenizer.check(ids, vocabularySize: base.configuration.vocabularySize)
     let model = try base.model()
     let adapter = try stage.optionalInput("checkpoint").map { artifact in
       model.activate(
