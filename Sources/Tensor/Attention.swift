@@ -168,8 +168,11 @@ package struct Attention: Sendable {
     // The last queries see most keys: they come first, so that no thread is left alone with them.
     let pieces = segments.indices.flatMap { index in blocks[index].reversed().map { (index, $0) } }
     Parallel.forEach(pieces.count * keyValueHeads) { piece in
-      let (index, block) = pieces[piece / keyValueHeads], group = piece % keyValueHeads
-      let matrices = packed[index * keyValueHeads + group] ?? forwardMatrices(segments[index], group)
+      let (index, block) = pieces[piece / keyValueHeads], group = piece % keyValueHeads, segment = segments[index]
+      if segment.queries.count == 1, readsKeysInPlace {
+        return forwardSingle(block, segment, group, q: q, into: out, lse: lse)
+      }
+      let matrices = packed[index * keyValueHeads + group] ?? forwardMatrices(segment, group)
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: block.size) { scratch in
         guard let start = scratch.baseAddress else { return }
         let scores = unsafe start + block.origin
@@ -184,6 +187,40 @@ package struct Attention: Sendable {
             inner: block.columns, support: block.seen.columns)
         }
       }
+    }
+  }
+
+  /// Whether the heads that share keys are few enough to multiply with them where they lie.
+  private var readsKeysInPlace: Bool {
+    PanelProduct.readsColumnsInPlace(rows: heads / keyValueHeads, inner: headDimension, level: PanelProduct.bestLevel)
+  }
+
+  /// A segment's only query, as generation brings them: the heads that share keys and values are the rows of its products, and
+  /// what they share is read where it lies.
+  private func forwardSingle(
+    _ block: Block, _ segment: Segment, _ group: Int, q: Tensor, into out: Tensor, lse: Tensor
+  ) {
+    let sharing = headsOf(group), T = lse.count / heads, keys = 0..<block.keys.count
+    func rows(_ tensor: Tensor) -> MatrixMemory {
+      unsafe MatrixMemory(queryMemory(tensor, block, sharing.lowerBound).base, stride: headDimension)
+    }
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: sharing.count * block.stride) { scratch in
+      guard let start = scratch.baseAddress else { return }
+      let scores = unsafe MatrixMemory(start, stride: block.stride), keyMemory = keyMemory(segment.keys, segment, group)
+      let product = PanelProduct(
+        rows: sharing.count, columns: keys.count, inner: headDimension, adding: false, left: rows(q), result: scores)
+      unsafe product.multiplyFew(keys, keyMemory.base, stride: keyMemory.stride)
+      for (row, head) in sharing.enumerated() {
+        let own = unsafe scores.address(row, 0)
+        if let softCap { unsafe rl_soft_cap(keys.count, scale, softCap.cap, own) }
+        unsafe rl_masked_softmax(
+          1, keys.count, block.stride, remainingScale, block.seen.first, block.seen.last, own,
+          lse.pointer + head * T + block.queries.lowerBound)
+      }
+      MatMul.multiply(
+        scores, untransposed(segment.values, of: segment, group), into: rows(out), rows: 0..<sharing.count,
+        columns: headDimension, inner: keys
+      ) { _ in keys }
     }
   }
 

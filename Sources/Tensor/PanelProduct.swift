@@ -103,7 +103,13 @@ struct PanelProduct: Sendable {
 
   /// Whether a right matrix of contiguous columns is better read where it lies: for so few rows, packing it would take longer
   /// than multiplying.
-  var readsColumnsInPlace: Bool { rows <= rl_matmul_few_rows(level) && !left.isTransposed && inner % 8 == 0 }
+  var readsColumnsInPlace: Bool {
+    !left.isTransposed && Self.readsColumnsInPlace(rows: rows, inner: inner, level: level)
+  }
+
+  static func readsColumnsInPlace(rows: Int, inner: Int, level: Int32) -> Bool {
+    rows <= rl_matmul_few_rows(level) && inner % 8 == 0
+  }
 
   /// A block's rows of the left matrix where they lie.
   func leftInPlace(_ rows: Range<Int>, _ block: Range<Int>) -> Panels {

@@ -3,51 +3,6 @@ import Checkpoint
 package import Failures
 import Tensor
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
-/// How the next token is chosen.
-package struct Sampling: Sendable, Equatable {
-  /// 0 takes the likeliest token; larger values flatten the distribution.
-  package var temperature: Double
-  /// Only the likeliest tokens whose probabilities reach this sum take part.
-  package var topP: Double
-  package var seed: UInt64
-
-  package static let greedy = Sampling(temperature: 0, topP: 1, seed: 0)
-
-  package init(temperature: Double, topP: Double, seed: UInt64) {
-    self.temperature = temperature
-    self.topP = topP
-    self.seed = seed
-  }
-
-  /// The chosen token's id; of equally likely ones the smallest.
-  /// - Parameter logits: (V)
-  func choose(_ logits: ArraySlice<Float>, generator: inout SplitMix64) -> Int32 {
-    let ranked = logits.indices.map { (id: $0 - logits.startIndex, logit: logits[$0]) }
-    guard temperature > 0 else {
-      return Int32(ranked.max { ($0.logit, -$0.id) < ($1.logit, -$1.id) }?.id ?? 0)
-    }
-    let sorted = ranked.sorted { ($1.logit, $0.id) < ($0.logit, $1.id) }
-    let top = Double(sorted.first?.logit ?? 0)
-    let weights = sorted.map { exp((Double($0.logit) - top) / temperature) }
-    let total = weights.reduce(0, +)
-    var kept = 0, mass = 0.0
-    while kept < weights.count, mass < topP * total {
-      mass += weights[kept]
-      kept += 1
-    }
-    var left = generator.nextUnit() * mass
-    for index in 0..<kept {
-      left -= weights[index]
-      if left < 0 { return Int32(sorted[index].id) }
-    }
-    return Int32(sorted[max(0, kept - 1)].id)
-  }
-}
-
 extension DecoderModel {
   /// Continues each prompt until a stop token, `maxNewTokens` or the model's context length is reached. A prompt that
   /// fills the context has no continuation.

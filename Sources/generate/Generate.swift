@@ -18,7 +18,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 /// Continues a prompt, token by token, on standard output.
 @main struct Generate: StageCommand {
   static let stage = StageDescription(
-    name: "generate", revision: 5,
+    name: "generate", revision: 6,
     inputs: [.required("base", .base), .optional("checkpoint", .checkpoint)],
     output: nil,
     parameters: [

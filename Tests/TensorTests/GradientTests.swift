@@ -160,10 +160,11 @@ import Testing
   }
 
   /// Of keys that lie side by side in whole vectors, as those of width 16 do, few queries read them in place.
-  @Test(arguments: [(6, 4), (500, 4), (500, 16)], [nil, 5, 77, 300])
-  func attentionOverACacheEqualsAttentionOverTheWhole(size: (tokens: Int, width: Int), window: Int?) {
-    let (T, d) = size
-    let attention = Attention(heads: 2, keyValueHeads: 1, headDimension: d, window: window)
+  @Test(arguments: [(6, 4, nil), (500, 4, nil), (500, 16, nil), (500, 16, 0.4)], [nil, 5, 77, 300])
+  func attentionOverACacheEqualsAttentionOverTheWhole(size: (tokens: Int, width: Int, cap: Float?), window: Int?) {
+    let (T, d, cap) = size
+    let attention = Attention(
+      heads: 2, keyValueHeads: 1, headDimension: d, window: window, softCap: cap.map { SoftCap(cap: $0) })
     let q = random(T, 2 * d, seed: 13), k = random(T + 3, d, seed: 14), v = random(T + 3, d, seed: 15)
     func forward(last count: Int) -> [Float] {
       let queries = Tensor(Array(q.array.suffix(count * 2 * d)), shape: [count, 2 * d]), out = Tensor(count, 2 * d)
