@@ -57,6 +57,21 @@ package struct Artifact: Sendable {
     return artifact
   }
 
+  /// Checks the artifact that a directory of plain files may be, before they are used as such. A manifest that is a symbolic link
+  /// is the Hub's cache's, where files are named by their digests.
+  ///
+  /// - Throws: `Failure.badData` and `Failure.missingInput` as `open` does.
+  package static func checkFiles(in directory: String, memo: DigestMemo = .standard) throws(Failure) {
+    guard case .file = try FileStatus(Files.withoutSlashes(directory) + "/" + Manifest.fileName) else { return }
+    do throws(Failure) {
+      _ = try open(directory, memo: memo)
+    } catch {
+      throw Failure(
+        error.kind, error.message,
+        hint: "make the artifact again, or remove its \(Manifest.fileName) if you changed the files yourself")
+    }
+  }
+
   /// Reads the manifest and nothing else.
   init(_ directory: String) throws(Failure) {
     let directory = Files.withoutSlashes(directory)

@@ -22,6 +22,7 @@ extension Artifact {
     to destination: String, as form: CopyForm, memo: DigestMemo = .standard
   ) throws(Failure) -> Bool {
     try Publication.refuseForeign(destination)
+    let destination = try Files.followingLink(destination)
     PrivateSibling.sweep(beside: destination)
     if equal(at: destination, memo) != nil { return false }
     if form == .writable { try Self.requireUntouched(at: destination, by: kind, memo: memo) }

@@ -31,7 +31,7 @@ package final class ArtifactWriter {
     try Files.checkWritable(Files.parent(of: try place(output)))
   }
 
-  /// The output's path without slashes at its end.
+  /// The output's path without slashes at its end; of a link, where it leads to, so that the link stays.
   private static func place(_ output: String) throws(Failure) -> String {
     let output = Files.withoutSlashes(output)
     guard !["", "/", ".", ".."].contains(Files.name(of: output)), output != "/" else {
@@ -39,7 +39,7 @@ package final class ArtifactWriter {
     }
     try refuseInsideArtifact(output)
     try Publication.refuseForeign(output)
-    return output
+    return try Files.followingLink(output)
   }
 
   /// An artifact holds what its manifest lists, and no other artifact.

@@ -123,6 +123,16 @@ package enum Files {
     return unsafe String(cString: buffer) + "/" + path
   }
 
+  /// Where a symbolic link at the end of the path leads to, through all others; the path itself when there is none.
+  package static func followingLink(_ path: String) throws(Failure) -> String {
+    guard case .symbolicLink = try FileStatus(path) else { return path }
+    guard let target = unsafe realpath(path, nil) else {
+      throw Failure(.io, "cannot follow the link \(path): \(errorText())")
+    }
+    defer { unsafe free(target) }
+    return unsafe String(cString: target)
+  }
+
   /// The path without slashes at its end, save that of the root.
   package static func withoutSlashes(_ path: String) -> String {
     var path = path

@@ -37,6 +37,7 @@ struct ModelDirectory {
         .badData, "'\(directory)' is an artifact without a model's files in it",
         hint: "a base needs no import; to make another, give the directory of the model")
     }
+    try Artifact.checkFiles(in: directory)
     configuration = try ModelConfiguration(file: directory + "/config.json")
     weightFiles = try WeightFiles.names(in: directory)
     weights = try WeightFiles(directory: directory)

@@ -114,6 +114,7 @@ import Training
     let base = try BaseModel(try stage.input("base"))
     let model = base.configuration
     let (modules, tensors) = (model.adaptableModules, model.trainableTensors)
+    if let fromAdapter { try Artifact.checkFiles(in: fromAdapter) }
     let adapter =
       try fromAdapter.map { try Adapter(directory: $0, modules: modules, tensors: tensors) }
       ?? Adapter(

@@ -91,6 +91,19 @@ import Testing
   #expect(try scratch.names() == ["dangling", "file", "mine"])
 }
 
+@Test func aLinkStaysWhereAnArtifactGoesToWhatItLeadsTo() throws {
+  let scratch = try Scratch()
+  try FileManager.default.createDirectory(atPath: scratch("disk/out"), withIntermediateDirectories: true)
+  try FileManager.default.createSymbolicLink(atPath: scratch("link"), withDestinationPath: "disk/out")
+  let first = try scratch.checkpoint("link")
+  #expect(first.directory == scratch("disk/out"))
+  let newer = try scratch.checkpoint("newer", step: 2)
+  #expect(try newer.copy(to: scratch("link"), as: .writable, memo: scratch.memo))
+  #expect(try Artifact.open(scratch("disk/out"), as: .checkpoint).digest == newer.digest)
+  #expect(try FileManager.default.destinationOfSymbolicLink(atPath: scratch("link")) == "disk/out")
+  #expect(try scratch.names() == ["disk", "link", "newer"])
+}
+
 @Test func anEmptyDirectoryMayBecomeTheOutput() throws {
   let scratch = try Scratch()
   try FileManager.default.createDirectory(atPath: scratch("out"), withIntermediateDirectories: true)

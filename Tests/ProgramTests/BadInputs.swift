@@ -121,6 +121,10 @@ extension BadInput {
       "output in an artifact", "import-base", "--base-model model -o base/inner/out", 64,
       "'base/inner/out' would lie inside of a base, '", in: .base),
     BadInput("output is the root", "import-base", "--base-model model -o /", 64, "'/' cannot be an output directory"),
+    BadInput("bit flipped in a merged model", "import-base", "--base-model merged -o out", 65, "merged/model.safetensors has the SHA-256", in: .start) {
+      try $0.succeed("merge", ["--base", "base", "--checkpoint", "start", "-o", "merged"])
+      try $0.edit("merged/model.safetensors") { $0[$0.count - 1] ^= 1 }
+    },
   ]
 }
 
@@ -181,6 +185,7 @@ extension BadInput {
   ) -> BadInput {
     BadInput(what, "init-adapter", "--base base --from-adapter peft -o out", code, sentence, in: .start) {
       try $0.succeed("push-artifact", ["--artifact", "start", "--base", "base", "--to", "dir:peft", "-o", "receipt"])
+      try $0.remove("peft/artifact.json")
       try damage($0)
     }
   }
@@ -209,6 +214,9 @@ extension BadInput {
         let start = 8 + data.prefix(8).enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
         data.replaceSubrange(start..<start + 4, with: [0, 0, 0xC0, 0x7F])
       }
+    },
+    BadInput("bit flipped in an artifact's adapter", "init-adapter", "--base base -o out --from-adapter start", 65, "start/adapter_model.safetensors has the SHA-256", in: .start) {
+      try $0.edit("start/adapter_model.safetensors") { $0[$0.count - 1] ^= 1 }
     },
   ]
 }
