@@ -57,7 +57,10 @@ package enum Archive {
 
   private func check(_ status: Int32) throws(Failure) {
     guard status == ARCHIVE_OK else {
-      let reason = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "unknown error"
+      // "Write error" alone does not say that the disk is full.
+      let code = unsafe archive_errno(archive)
+      let reason =
+        code > 0 ? errorText(code) : unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "unknown error"
       throw Failure(.io, "cannot write the archive \(path): \(reason)")
     }
   }

@@ -1,6 +1,7 @@
 import Artifacts
 import Failures
 import FoundationEssentials
+import Glibc
 import TestSupport
 import Testing
 
@@ -54,6 +55,19 @@ private func fill(_ scratch: TemporaryDirectory, _ directory: String, reversed: 
   #expect(entries.map(\.name) == ["a/x.bin", "a/éè.txt", "b.txt", "z"])
   #expect(entries.map(\.content) == entries.map { "content of " + $0.name })
   #expect(entries.allSatisfy { $0.mode == 0o644 && $0.modified == 0 && $0.owner == 0 })
+}
+
+@Test func aFullDiskIsNamed() async throws {
+  let scratch = try TemporaryDirectory()
+  try fill(scratch, "one", reversed: false)
+  await #expect(processExitsWith: .success) { [path = scratch.path as String] in
+    signal(SIGXFSZ, SIG_IGN)
+    var limit = rlimit(rlim_cur: 20, rlim_max: 20)
+    guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { exit(1) }
+    let failed = failure { try Archive.write(directory: path + "/one", to: path + "/one.tar.zst") }
+    exit(failed?.kind == .io && failed?.message.hasSuffix(": File too large") == true ? 0 : 2)
+  }
+  #expect(try scratch.names() == ["one"])
 }
 
 @Test func anArchiveThatFailsLeavesNothing() throws {
