@@ -61,7 +61,7 @@ package struct WeightFiles: Sendable {
   }
 
   /// The file that holds a tensor, or what the errors call all of them when none does.
-  func path(of name: String) -> String { positions[ByteString(name)].map { files[$0].path } ?? source }
+  package func path(of name: String) -> String { positions[ByteString(name)].map { files[$0].path } ?? source }
 
   /// The tensor of that name, which must be there and, where asked, have this element type and shape.
   func tensor(_ name: String, dtype: DType? = nil, shape: [Int]? = nil) throws(Failure) -> StoredTensor {

@@ -90,10 +90,12 @@ extension StageCommand {
         return nil
       }
       // A misspelt flag also leaves the right one missing, which is all that the parser would say.
-      if let flag = CommandLineArguments.unknownFlag(arguments, known: try longNames()) {
-        throw Failure(.usage, "Unknown option '\(flag)'", hint: "see '\(stage.name) --help'")
+      let names = try longNames(), help = "see '\(stage.name) --help'"
+      if let flag = CommandLineArguments.unknownFlag(arguments, known: names) {
+        let meant = Suggestion.nearest(to: String(flag.dropFirst(2)), among: names.sorted())
+        throw Failure(.usage, "Unknown option '\(flag)'", hint: meant.map { "did you mean '--\($0)'? \(help)" } ?? help)
       }
-      throw Failure(.usage, message(for: error), hint: "see '\(stage.name) --help'")
+      throw Failure(.usage, message(for: error), hint: help)
     }
   }
 }

@@ -86,7 +86,7 @@ struct ModelDirectory {
   private func checkWeight(_ name: String, _ shape: [Int]) throws(Failure) -> Int {
     func notFinite(_ place: String) -> Failure {
       Failure(
-        .badData, "'\(directory)': the tensor '\(name)' is not finite \(place)",
+        .badData, "\(weights.path(of: name)): the tensor '\(name)' is not finite \(place)",
         hint: "the weights are damaged; fetch or convert them again")
     }
     if let matrix = try weights.quantized(name, shape: shape) {

@@ -104,7 +104,7 @@ extension BadInput {
     weights("unknown tensor", "the tensor 'model.extra' belongs to no part of the model") {
       $0.append(("model.extra", Tensor([1], shape: [1])))
     },
-    weights("NaN weight", "the tensor 'model.layers.0.input_layernorm.weight' is not finite at element 5") {
+    weights("NaN weight", "model/model.safetensors: the tensor 'model.layers.0.input_layernorm.weight' is not finite at element 5") {
       $0[1].tensor[5] = .nan
     },
     weights("output head beside tied embeddings", "the tensor 'lm_head.weight' is not 'model.embed_tokens.weight'") {
@@ -333,6 +333,6 @@ extension BadInput {
     BadInput("a dataset in the place of a receipt", "push-artifact", "--artifact start --base base --to dir:peft -o data", 73, "'data' exists and is a dataset, not a receipt", in: .start),
     BadInput("a directory of the user's in the way", "push-artifact", "--artifact base --to dir:model -o out", 73, "model exists and is not an artifact", in: .base),
     BadInput("no such pipeline", "randlora", "run nowhere.yaml", 66, "nowhere.yaml"),
-    BadInput("unknown flag", "merge", "--bsae base --checkpoint start -o out", 64, "Unknown option '--bsae'", in: .start),
+    BadInput("unknown flag", "merge", "--bsae base --checkpoint start -o out", 64, "Unknown option '--bsae'\nhint: did you mean '--base'? see 'merge --help'", in: .start),
   ]
 }

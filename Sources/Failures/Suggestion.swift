@@ -1,7 +1,7 @@
 /// The name that a misspelt one was probably meant to be.
-enum Suggestion {
+package enum Suggestion {
   /// "did you mean 'with'?", or the list of names when none is near; nil when there are no names.
-  static func hint(for word: String, among names: [String], calling plural: String) -> String? {
+  package static func hint(for word: String, among names: [String], calling plural: String) -> String? {
     if names.isEmpty { return nil }
     if let name = nearest(to: word, among: names) { return "did you mean '\(name)'?" }
     let sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -10,7 +10,7 @@ enum Suggestion {
   }
 
   /// The nearest name by edit distance, if it differs in at most a third of its letters (or in one, but not in all).
-  static func nearest(to word: String, among names: [String]) -> String? {
+  package static func nearest(to word: String, among names: [String]) -> String? {
     var best: (name: String, distance: Int)?
     for name in names {
       let distance = editDistance(word, name)
