@@ -16,6 +16,8 @@ package struct AdapterConfiguration: Sendable, Equatable {
   /// `randlora_dropout` or `lora_dropout`: on the adapter's input, in training only.
   package let dropout: Double
   package let targetModules: TargetModules
+  /// `exclude_modules`: which of them are left out nevertheless. LoRA only.
+  package let excludedModules: TargetModules?
   /// `layers_to_transform`: the layers' indices in order, or nil for all. Only with named modules.
   package let layersToTransform: [Int]?
   /// `layers_pattern`: names of the list of layers (regular expressions); empty means any.
@@ -38,7 +40,7 @@ package struct AdapterConfiguration: Sendable, Equatable {
 
   /// - Throws: `usage`, naming the value that is out of range.
   package init(
-    method: AdapterMethod, rank: Int, alpha: Double, dropout: Double, targetModules: TargetModules,
+    method: AdapterMethod, rank: Int, alpha: Double, dropout: Double, targetModules: TargetModules, excludedModules: TargetModules? = nil,
     layersToTransform: [Int]? = nil, layersPattern: [String] = [], projectionPRNGKey: Int = 0,
     sparsity: BasesSparsity = .dense, useRSLoRA: Bool = false, bias: TrainedBiases = .none,
     modulesToSave: [String] = [], rankPattern: [ModulePattern] = [], alphaPattern: [ModulePattern] = []
@@ -82,6 +84,7 @@ package struct AdapterConfiguration: Sendable, Equatable {
     self.alpha = alpha
     self.dropout = dropout
     self.targetModules = targetModules.normalized
+    self.excludedModules = excludedModules == .names([]) ? nil : excludedModules?.normalized
     self.layersToTransform = layers.map { Set($0).sorted() }
     self.layersPattern = layersPattern
     self.projectionPRNGKey = projectionPRNGKey
@@ -108,7 +111,10 @@ package struct AdapterConfiguration: Sendable, Equatable {
   /// The adapted modules in the model's order; at least one.
   /// - Parameter modules: all linear layers of the model, its output head included.
   package func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
-    let named = try targetModules.select(from: modules)
+    let targets = try targetModules.select(from: modules), named = try excludedModules?.exclude(from: targets) ?? targets
+    guard !named.isEmpty else {
+      throw Failure(.usage, "exclude_modules leaves out every target module", hint: "name fewer of them")
+    }
     guard let layersToTransform else { return named }
     let lists = layersPattern.isEmpty ? [#"[^.]*"#] : layersPattern
     var chosen = Set<Int>()

@@ -19,6 +19,7 @@ extension AdapterConfiguration {
     try Self.refuseUnsupported(root, method: method)
     let prefix = method.rawValue
     let targets = try root.field("target_modules")
+    let excluded = try root.optional("exclude_modules").map { field throws(Failure) in try TargetModules(excluded: field) }
     let layers = try Self.layers(root)
     let rank = try root.field("r").integer(in: 1...Self.rankLimit)
     let alpha = try root.field("\(prefix)_alpha").double()
@@ -34,7 +35,7 @@ extension AdapterConfiguration {
     do throws(Failure) {
       try self.init(
         method: method, rank: rank, alpha: alpha, dropout: dropout,
-        targetModules: TargetModules(peft: targets),
+        targetModules: TargetModules(peft: targets), excludedModules: excluded,
         layersToTransform: layers, layersPattern: pattern, projectionPRNGKey: key,
         sparsity: isVerySparse ? .verySparse : isSparse ? .sparse : .dense, useRSLoRA: useRSLoRA,
         bias: bias, modulesToSave: saved, rankPattern: ranks, alphaPattern: alphas)
@@ -84,7 +85,7 @@ extension AdapterConfiguration {
     .randlora: [
       "randlora_alpha", "randlora_dropout", "projection_prng_key", "sparse", "very_sparse", "save_projection",
     ],
-    .lora: ["lora_alpha", "lora_dropout", "use_rslora", "rank_pattern", "alpha_pattern"],
+    .lora: ["lora_alpha", "lora_dropout", "use_rslora", "rank_pattern", "alpha_pattern", "exclude_modules"],
   ]
 
   /// Fields of both methods that are read, or that change nothing about an adapter that exists.
@@ -101,13 +102,24 @@ extension AdapterConfiguration {
     ("init_lora_weights", [true, false, "gaussian", "orthogonal", "eva"]),
   ]
 
+  private static let hints: [(field: String, hint: String)] = [
+    ("task_type", "known are CAUSAL_LM and null"),
+    (
+      "init_lora_weights",
+      "PEFT changed the base's weights for it: save it with path_initial_model_for_weight_conversion"
+    ),
+  ]
+
   private static func refuseUnsupported(_ root: JSONCursor, method: AdapterMethod) throws(Failure) {
     let known = harmlessFields + (readFields[method] ?? [])
     for (name, cursor) in try root.members() where !isNeutral(cursor.value) {
       if known.contains(where: { $0.utf8.elementsEqual(name.utf8) }) { continue }
       let allowed = allowedValues.first { $0.field.utf8.elementsEqual(name.utf8) }
       if let allowed, allowed.values.contains(cursor.value) { continue }
-      throw cursor.failure("'\(name)' with the value \(cursor.value.text(indent: 0)) is not supported")
+      throw cursor.failure(
+        "'\(name)' with the value \(cursor.value.text(indent: 0)) is not supported",
+        hint: hints.first { $0.field.utf8.elementsEqual(name.utf8) }?.hint
+          ?? "merge the adapter in PEFT with merge_and_unload(), save the model and import that")
     }
   }
 
@@ -165,7 +177,7 @@ extension AdapterConfiguration {
   private var loraFields: JSONObject {
     [
       "alora_invocation_tokens": nil, "alpha_pattern": ModulePattern.json(alphaPattern), "arrow_config": nil, "corda_config": nil,
-      "ensure_weight_tying": false, "eva_config": nil, "exclude_modules": nil, "init_lora_weights": true,
+      "ensure_weight_tying": false, "eva_config": nil, "exclude_modules": excludedModules?.peftJSON ?? .null, "init_lora_weights": true,
       "kasa_config": nil, "layer_replication": nil, "loftq_config": [:], "lora_alpha": .number(alpha),
       "lora_bias": false, "lora_dropout": .number(dropout), "lora_ga_config": nil, "megatron_config": nil,
       "megatron_core": "megatron.core", "monteclora_config": nil, "qalora_group_size": 16,

@@ -45,7 +45,7 @@ extension Adapter {
     for entry in layout.entries {
       parameters.replace(from: entry.offset, with: try file.floats(entry.peftName, shape: entry.shape))
     }
-    if let copy = try Self.headCopy(file, modules: chosen) { known.insert(ByteString(copy.name)) }
+    for copy in Self.frozenCopies(in: file) { known.insert(ByteString(copy.name)) }
     let stored = try Self.storedBases(file, layout: layout, known: &known)
     for name in file.names where !known.contains(ByteString(name)) {
       throw Failure(.badData, "\(file.path): the tensor '\(name)' belongs to no adapted module")
@@ -64,25 +64,33 @@ extension Adapter {
       basesOrigin: generated == nil ? .absent : isKept ? .stored : .generated, parameters: parameters)
   }
 
-  /// PEFT puts the frozen weight of an adapted output head into the adapter's file, and takes it for the model's.
-  private static func headCopy(
-    _ file: SafeTensors, modules: [LinearModule]
-  ) throws(Failure) -> (name: String, tensor: StoredTensor)? {
-    guard let head = modules.first(where: \.isOutputHead) else { return nil }
-    let name = "\(AdapterLayout.peftPrefix)\(head.name).base_layer.weight"
-    guard file[name] != nil else { return nil }
-    return (name, try file.tensor(name, shape: [head.outFeatures, head.inFeatures]))
+  /// Weights of the model that PEFT puts beside an adapter and takes for the model's: that of an adapted output head, and
+  /// embeddings, where they were resized or asked for (`save_embedding_layers`).
+  private static func frozenCopies(in file: SafeTensors) -> [(name: String, tensor: StoredTensor, own: [String])] {
+    let head = ["lm_head.weight", "model.embed_tokens.weight"]
+    let known = [("lm_head.base_layer.weight", head), ("lm_head.weight", head), ("model.embed_tokens.weight", [head[1]])]
+    return known.compactMap { name, own in
+      let name = AdapterLayout.peftPrefix + name
+      return file[name].map { (name, $0, own) }
+    }
   }
 
-  /// Checks that a copy of the output head's weight that came with an adapter is that of the model.
-  package func checkHeadCopy(directory: String, against weights: WeightFiles) throws(Failure) {
+  /// Checks that copies of the model's weights that came with an adapter are those of the model.
+  package func checkFrozenCopies(directory: String, against weights: WeightFiles) throws(Failure) {
     let file = try SafeTensors("\(directory)/\(Self.weightsFile)")
-    guard let copy = try Self.headCopy(file, modules: layout.modules) else { return }
-    let own = weights["lm_head.weight"] ?? weights["model.embed_tokens.weight"]
-    guard let own, own.isIdentical(to: copy.tensor) else {
+    let trained = Set(layout.entries.map { ByteString($0.peftName) })
+    for copy in Self.frozenCopies(in: file) where !trained.contains(ByteString(copy.name)) {
+      guard let own = copy.own.lazy.compactMap({ weights[$0] }).first, !own.isIdentical(to: copy.tensor) else { continue }
+      let (rows, vocabulary) = (copy.tensor.shape.first ?? 0, own.shape.first ?? 0)
+      guard rows == vocabulary else {
+        throw Failure(
+          .badData,
+          "\(file.path): the tensor '\(copy.name)' has \(rows) rows, where the base has a vocabulary of \(vocabulary)",
+          hint: "the adapter was made after the embeddings were resized: save that model and import it as the base")
+      }
       throw Failure(
-        .badData, "\(file.path): the tensor '\(copy.name)' is not the weight of the base's output head",
-        hint: "the adapter was made for another base, or its head was trained beside it; only the former can be mended")
+        .badData, "\(file.path): the tensor '\(copy.name)' is not the weight that the base has",
+        hint: "the adapter was made for another base, or this was trained beside it: merge it in PEFT and import the model")
     }
   }
 

@@ -43,6 +43,17 @@ package enum TargetModules: Sendable, Equatable {
     self = .names(names)
   }
 
+  /// Reads `exclude_modules`, where every string is an expression and names need not fit anything.
+  init(excluded cursor: JSONCursor) throws(Failure) {
+    if let text = cursor.value.stringValue {
+      self = .pattern(text)
+      return
+    }
+    var names: [String] = []
+    for element in try cursor.elements() { names.append(try element.string()) }
+    self = .names(names)
+  }
+
   var peftJSON: JSON {
     switch self {
     case .names(let names): .array(names.map(JSON.string))
@@ -68,18 +79,34 @@ package enum TargetModules: Sendable, Equatable {
       }
       return modules.filter { module in names.contains { Self.fits(module.name, $0) } }
     case .pattern(let pattern):
-      let expression: RegularExpression
-      do throws(Failure) {
-        expression = try RegularExpression(pattern)
-      } catch {
-        throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
-      }
+      let expression = try Self.expression(pattern)
       var chosen: [LinearModule] = []
       for module in modules where try expression.wholeMatch(module.name) { chosen.append(module) }
       guard !chosen.isEmpty else {
         throw Self.noModule("no linear layer matches the pattern '\(pattern)'", modules)
       }
       return chosen
+    }
+  }
+
+  /// The modules that are not among the chosen.
+  func exclude(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
+    switch self {
+    case .allLinear: return modules.filter(\.isOutputHead)
+    case .names(let names): return modules.filter { module in !names.contains { Self.fits(module.name, $0) } }
+    case .pattern(let pattern):
+      let expression = try Self.expression(pattern)
+      var left: [LinearModule] = []
+      for module in modules where try !expression.wholeMatch(module.name) { left.append(module) }
+      return left
+    }
+  }
+
+  private static func expression(_ pattern: String) throws(Failure) -> RegularExpression {
+    do throws(Failure) {
+      return try RegularExpression(pattern)
+    } catch {
+      throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
     }
   }
 
@@ -98,6 +125,7 @@ package enum TargetModules: Sendable, Equatable {
     return Failure(
       .usage, message,
       hint: "linear layers: \(kinds.joined(separator: ", ")); a pattern must match "
-        + "a whole name such as \(modules.first?.name ?? "model.layers.0.self_attn.q_proj")")
+        + "a whole name such as \(modules.first?.name ?? "model.layers.0.self_attn.q_proj"); "
+        + "embeddings are only trained whole, as modules_to_save")
   }
 }

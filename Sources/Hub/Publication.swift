@@ -22,6 +22,11 @@ package struct Publication: Sendable {
     to directory: String, record: RunRecord, replacing: Bool
   ) throws(Failure) -> [ArtifactFile] {
     if let there = try artifact.existingCopy(at: directory) { return Self.published(there) }
+    if !replacing, let there = try? Artifact.open(directory, verify: .sizes) {
+      throw Failure(
+        .outputExists, "\(directory) exists and holds another artifact: \(there.kind.words) with digest \(there.digest)",
+        hint: "push to another directory, or let it give way with --replace")
+    }
     let writer = try ArtifactWriter(output: directory, kind: artifact.kind)
     for file in artifact.files {
       let source = try artifact.path(of: file.path)

@@ -24,12 +24,12 @@ package enum NumberText {
     return decimals == 0 ? sign + padded : "\(sign)\(padded.dropLast(decimals)).\(padded.suffix(decimals))"
   }
 
-  /// Four significant digits or so: "0.01234", "12.35", "1234".
+  /// Three or four significant digits: "0.000225", "0.0123", "12.35", "1234".
   package static func short(_ value: Double) -> String {
     let magnitude = value.magnitude
     if magnitude != 0, magnitude < 1e-4 || magnitude >= 1e6 { return scientific(value) }
-    let decimals = magnitude >= 1000 ? 0 : magnitude >= 100 ? 1 : magnitude >= 10 ? 2 : magnitude >= 1 ? 3 : 4
-    return fixed(value, decimals: decimals)
+    let firstOfDecimals = [1000, 100, 10, 1, 0.01, 0.001]
+    return fixed(value, decimals: firstOfDecimals.firstIndex { magnitude >= $0 || magnitude == 0 } ?? 6)
   }
 
   /// A whole number without decimals, any other as `short` writes it.

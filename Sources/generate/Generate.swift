@@ -84,7 +84,9 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard (1...1_000_000).contains(maxNewTokens) else {
       throw Failure(.usage, "--max-new-tokens must be from 1 to 1000000, found \(maxNewTokens)")
     }
-    guard temperature >= 0, temperature.isFinite else { throw Failure(.usage, "--temperature must be at least 0") }
+    guard temperature >= 0, temperature.isFinite else {
+      throw Failure(.usage, "--temperature must be a number of at least 0")
+    }
     guard topP > 0, topP <= 1 else { throw Failure(.usage, "--top-p must be above 0 and at most 1") }
     guard temperature > 0 || topP == 1 && seed == 0 else {
       throw Failure(

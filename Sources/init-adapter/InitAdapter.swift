@@ -114,12 +114,12 @@ import Training
     let base = try BaseModel(try stage.input("base"))
     let model = base.configuration
     let (modules, tensors) = (model.adaptableModules, model.trainableTensors)
-    if let fromAdapter { try Artifact.checkFiles(in: fromAdapter) }
+    if let fromAdapter { try checkFiles(of: fromAdapter) }
     let adapter =
       try fromAdapter.map { try Adapter(directory: $0, modules: modules, tensors: tensors) }
       ?? Adapter(
         configuration: configuration(), modules: modules, tensors: tensors, weights: base.weights(), seed: seed)
-    if let fromAdapter { try adapter.checkHeadCopy(directory: fromAdapter, against: base.weights()) }
+    if let fromAdapter { try adapter.checkFrozenCopies(directory: fromAdapter, against: base.weights()) }
     let checkpoint = CheckpointArtifact(
       state: TrainingState(adapter: adapter), base: base.artifact.digest, dataset: nil, recipe: [:],
       seed: seed)
@@ -134,6 +134,26 @@ import Training
         "the targets differ in shape: PEFT keeps \(NumberText.bytes(bytes.all)) of random bases for them, of which "
           + "\(NumberText.bytes(bytes.used)) are ever used; only these are kept here, exports hold all")
     }
+  }
+
+  /// Says what a directory is that holds no adapter as it is read here.
+  private func checkFiles(of directory: String) throws(Failure) {
+    func has(_ file: String) -> Bool { Files.exists(directory + "/" + file) }
+    guard Files.isDirectory(directory) else {
+      throw Failure(.missingInput, "there is no directory '\(directory)'", hint: "fetch an adapter of the Hub first")
+    }
+    guard has(Adapter.configurationFile) else {
+      let inner = try Files.names(in: directory).first { has($0 + "/" + Adapter.configurationFile) }
+      throw Failure(
+        .missingInput, "'\(directory)' holds no adapter: it has no \(Adapter.configurationFile)",
+        hint: inner.map { "an adapter lies in '\(directory)/\($0)'" } ?? "give the directory that PEFT's save_pretrained wrote")
+    }
+    guard has(Adapter.weightsFile) else {
+      throw Failure(
+        .missingInput, "'\(directory)' has no \(Adapter.weightsFile)",
+        hint: has("adapter_model.bin") ? "save the adapter as safetensors, which PEFT does by default" : "the adapter is not whole")
+    }
+    try Artifact.checkFiles(in: directory)
   }
 
   private func configuration() throws(Failure) -> AdapterConfiguration {

@@ -5,7 +5,10 @@ import StageSupport
 import Tensor
 import Training
 
-extension LearningRateSchedule: ExpressibleByArgument, ParameterValue {}
+extension LearningRateSchedule: ExpressibleByArgument, ParameterValue {
+  /// transformers' `constant` takes no warm-up, and has a second name for the one that does.
+  public init?(argument: String) { self.init(rawValue: argument == "constant_with_warmup" ? "constant" : argument) }
+}
 
 /// The options that make up a training recipe.
 struct RecipeOptions: ParsableArguments {
@@ -15,7 +18,7 @@ struct RecipeOptions: ParsableArguments {
   var numEpochs: Double = 1
   @Option(help: "The peak learning rate.")
   var learningRate: Double = 3e-4
-  @Option(help: "How the learning rate moves: linear, cosine, constant or warmup_stable_decay.")
+  @Option(help: "How the learning rate moves after the warm-up: linear, cosine, constant or warmup_stable_decay.")
   var lrSchedulerType = LearningRateSchedule.linear
   @Option(help: "Steps over which the learning rate rises to its peak; overrides --warmup-ratio.")
   var warmupSteps: Int?
@@ -76,6 +79,11 @@ struct RecipeOptions: ParsableArguments {
       shuffle: shuffle)
     let total = maxSteps ?? max(1, Int((numEpochs * Double(schedule.stepsPerEpoch)).rounded(.up)))
     let warmup = warmupSteps ?? Int((warmupRatio * Double(total)).rounded(.up))
+    if lrSchedulerType == .warmupStableDecay, let decaySteps, warmup + decaySteps > total {
+      throw Failure(
+        .usage, "a warm-up of \(warmup) steps and --decay-steps \(decaySteps) are more than the horizon of \(total)",
+        hint: "make one of them shorter, or the horizon longer")
+    }
     let horizon = LearningRateSchedule.Horizon(
       totalSteps: total, warmupSteps: warmup, decaySteps: min(decaySteps ?? (total + 9) / 10, total))
     return TrainingRecipe(

@@ -58,7 +58,7 @@ struct TrainingSegment {
       "base": .string(base.artifact.digest.hex), "dataset": .string(dataset.digest.hex), "step": .integer(target),
       "recipe": .object(options.influences(recipe, step: target)),
     ])
-    let remains = Self.remains(
+    let remains = try Self.remains(
       of: stage.output, base: base, dataset: dataset, between: start, and: target,
       recipe: { options.influences(recipe, step: $0) })
     (self.recipe, self.start, self.target) = (recipe, start, target)
@@ -66,17 +66,29 @@ struct TrainingSegment {
     earlierMetrics = remains?.metrics ?? []
   }
 
-  /// What an interrupted call of the same segment left, if it fits.
+  /// What an interrupted call of the same segment left, if it goes further than the checkpoint.
+  ///
+  /// - Throws: `Failure.outputExists` when it is the state of another run, which may be hours of work.
   private static func remains(
     of output: String, base: BaseModel, dataset: Artifact, between start: Int, and target: Int,
     recipe: (Int) -> JSONObject
-  ) -> (checkpoint: CheckpointArtifact, metrics: [JSON])? {
-    guard let artifact = try? Artifact.open(ArtifactWriter.partial(of: output), as: [.checkpoint]),
-      let checkpoint = try? CheckpointArtifact(artifact, model: base.configuration),
-      checkpoint.base == base.artifact.digest, checkpoint.dataset == dataset.digest,
-      checkpoint.state.step > start, checkpoint.state.step < target,
-      checkpoint.recipe == recipe(checkpoint.state.step)
+  ) throws(Failure) -> (checkpoint: CheckpointArtifact, metrics: [JSON])? {
+    let partial = ArtifactWriter.partial(of: output)
+    guard let artifact = try? Artifact.open(partial, as: [.checkpoint]),
+      let step = artifact.section.value["step"]?.integerValue
     else { return nil }
+    var held = artifact.section.value["recipe"]?.objectValue ?? JSONObject(), wanted = recipe(step)
+    for name in ["base", "dataset"] { held[name] = artifact.section.value[name] }
+    (wanted["base"], wanted["dataset"]) = (.string(base.artifact.digest.hex), .string(dataset.digest.hex))
+    let differing = (held.keys + wanted.keys).first { held[$0] != wanted[$0] }
+    guard differing == nil, step <= target else {
+      throw Failure(
+        .outputExists,
+        "'\(partial)' holds step \(step) of an interrupted run"
+          + (differing.map { " with another \($0)" } ?? ", which is beyond step \(target)"),
+        hint: "give what that run was given to go on with it; else remove it, or give another --output")
+    }
+    guard step > start, let checkpoint = try? CheckpointArtifact(artifact, model: base.configuration) else { return nil }
     return (checkpoint, artifact.runRecord?["metrics"]?.arrayValue ?? [])
   }
 
@@ -88,6 +100,12 @@ struct TrainingSegment {
     if stage.console.form != .json { stage.console.table(plan.table) }
     let trainer = Trainer(
       model: model, rows: rows, state: state, recipe: recipe, recomputedLayers: plan.recomputedLayers)
+    let horizon = recipe.horizon
+    if horizon.warmupSteps > horizon.totalSteps {
+      stage.console.warn(
+        "the warm-up of \(horizon.warmupSteps) steps is longer than the horizon of \(horizon.totalSteps): the learning rate "
+          + "never reaches its peak")
+    }
     if state.step > start { stage.console.note("continuing at step \(state.step) of \(target)") }
     let bar = stage.console.progress("training", total: target, unit: "step", startingAt: state.step)
     var metrics = earlierMetrics

@@ -71,7 +71,10 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
       method: .lora, rank: 3, alpha: 6, dropout: 0, targetModules: .names(["v", "k", "v"]),
       layersToTransform: [4, 1],
       layersPattern: ["layers", "h"], useRSLoRA: true),
-    try AdapterConfiguration(method: .lora, rank: 1, alpha: 1, dropout: 0, targetModules: .allLinear),
+    try AdapterConfiguration(
+      method: .lora, rank: 1, alpha: 1, dropout: 0, targetModules: .allLinear, excludedModules: .names(["k", "c"])),
+    try AdapterConfiguration(
+      method: .lora, rank: 1, alpha: 1, dropout: 0, targetModules: .allLinear, excludedModules: .pattern(".*1.*")),
   ]
   for configuration in configurations {
     let json = configuration.peftJSON(baseModel: "org/name", revision: "main", saveProjection: false)
@@ -92,6 +95,7 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
   #expect(try message("lora", "lora_alpha", nil).contains("the field 'lora_alpha' is missing"))
   #expect(try message("lora", "lora_dropout", 1.5).contains("the dropout probability 1.5"))
   #expect(try message("lora", "target_modules", []).contains("/target_modules: no target modules are named"))
+  #expect(try message("lora", "exclude_modules", [1]).contains("/exclude_modules/0: expected a string"))
   #expect(try message("lora", "target_modules", [1]).contains("/target_modules/0: expected a string"))
   #expect(
     try message("lora", "layers_to_transform", [-1]).contains("/layers_to_transform/0: expected an integer"))
@@ -105,13 +109,14 @@ private func usage(_ rank: Int = 4, alpha: Double = 8, dropout: Double = 0, useR
   let features: [(String, JSON)] = [
     ("use_dora", true), ("fan_in_fan_out", true), ("layer_replication", [[0, 1]]),
     ("lora_bias", true),
-    ("exclude_modules", "lm_head"), ("target_parameters", ["x"]), ("trainable_token_indices", [1]),
+    ("target_parameters", ["x"]), ("trainable_token_indices", [1]),
     ("init_lora_weights", "pissa"), ("task_type", "SEQ_CLS"), ("a_new_feature", true), ("use_qalora", true),
     ("loftq_config", ["loftq_bits": 4]), ("randlora_alpha", 2),
   ]
   for (key, value) in features {
     #expect(try message("lora", key, value).contains("/\(key): '\(key)' with the value"))
   }
+  #expect(try message("randlora-dense", "exclude_modules", "lm_head").contains("'exclude_modules' with the value"))
   #expect(
     try message("randlora-dense", "use_rslora", true).contains(
       "/use_rslora: 'use_rslora' with the value true"))

@@ -11,11 +11,11 @@ private let model: [LinearModule] = (0..<3).flatMap { layer in
 }
 
 private func selected(
-  _ targets: TargetModules, layers: [Int]? = nil, pattern: [String] = []
+  _ targets: TargetModules, excluding excluded: TargetModules? = nil, layers: [Int]? = nil, pattern: [String] = []
 ) throws(Failure) -> [String] {
   let configuration = try AdapterConfiguration(
-    method: .randlora, rank: 2, alpha: 40, dropout: 0, targetModules: targets, layersToTransform: layers,
-    layersPattern: pattern)
+    method: .lora, rank: 2, alpha: 40, dropout: 0, targetModules: targets, excludedModules: excluded,
+    layersToTransform: layers, layersPattern: pattern)
   return try configuration.select(from: model).map { String($0.name.dropFirst("model.layers.".count)) }
 }
 
@@ -37,6 +37,22 @@ private func selected(
   #expect(
     failure { _ = try selected(.pattern("(")) }.kind == .badData
       || failure { _ = try selected(.pattern("(")) }.kind == .usage)
+}
+
+/// As PEFT's `check_target_module_exists` has it: names need not fit, and every string is an expression.
+@Test func excludedModulesAreLeftOut() throws {
+  let targets = TargetModules.names(["q_proj", "k_proj"])
+  #expect(
+    try selected(targets, excluding: .names(["k_proj", "layers.1.self_attn.q_proj", "lm_head"])) == [
+      "0.self_attn.q_proj", "2.self_attn.q_proj",
+    ])
+  #expect(try selected(targets, excluding: .pattern(#"model\.layers\.[12]\..*"#)).count == 2)
+  #expect(try selected(targets, excluding: .pattern("k_proj")).count == 6)
+  #expect(try selected(.allLinear, excluding: .names(["up_proj"]), layers: nil).count == 6)
+  #expect(try selected(targets, excluding: .names(["k_proj"]), layers: [1]) == ["1.self_attn.q_proj"])
+  #expect(
+    failure { _ = try selected(.names(["k_proj"]), excluding: .names(["k_proj"])) }.message
+      == "exclude_modules leaves out every target module")
 }
 
 @Test func anUnknownTargetNamesTheLinearLayers() {

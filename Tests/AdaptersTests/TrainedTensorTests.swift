@@ -76,10 +76,34 @@ func whatIsTrainedInFullIsReadAndWrittenUnderPEFTsNames(name: String, kind: Stri
   #expect(again.configuration == adapter.configuration && again.parameters.array == adapter.parameters.array)
 }
 
+/// PEFT puts the embeddings beside an adapter once they were resized, or with `save_embedding_layers`.
+@Test func copiedEmbeddingsMustBeTheBases() throws {
+  let golden = FamilyCase("qwen2-window"), model = try golden.configuration()
+  let weights = try WeightFiles(directory: golden.path("model")), name = "base_model.model.model.embed_tokens.weight"
+  let embedding = try #require(weights["model.embed_tokens.weight"])
+  func check(_ copy: Tensor) throws {
+    let directory = try TemporaryDirectory(), file = try SafeTensors(golden.path("lora/adapter_model.safetensors"))
+    var tensors: [(name: String, tensor: TensorSource)] = try file.names.map { ($0, .stored(try #require(file[$0]))) }
+    tensors.append((name, .floats(copy)))
+    try SafeTensors.write(tensors, to: directory.path + "/adapter_model.safetensors")
+    let configuration = try MappedFile(golden.path("lora/adapter_config.json")).contents
+    _ = try directory.write("adapter_config.json", configuration)
+    let adapter = try Adapter(directory: directory.path, modules: model.adaptableModules, tensors: model.trainableTensors)
+    try adapter.checkFrozenCopies(directory: directory.path, against: weights)
+  }
+  let copy = embedding.floats(), rows = embedding.shape[0]
+  try check(copy)
+  copy[3] += 1
+  #expect(failure { try check(copy) }.message.hasSuffix("the tensor '\(name)' is not the weight that the base has"))
+  #expect(
+    failure { try check(Tensor(rows + 8, embedding.shape[1])) }.message.hasSuffix(
+      "the tensor '\(name)' has \(rows + 8) rows, where the base has a vocabulary of \(rows)"))
+}
+
 @Test func aCopiedHeadOfAnotherBaseIsRefused() throws {
   let golden = FamilyCase("qwen2-head"), adapter = try golden.adapter("lora")
-  try adapter.checkHeadCopy(directory: golden.path("lora"), against: WeightFiles(directory: golden.path("model")))
+  try adapter.checkFrozenCopies(directory: golden.path("lora"), against: WeightFiles(directory: golden.path("model")))
   let other = try WeightFiles(directory: FamilyCase("qwen2-window").path("model"))
-  let error = failure { try adapter.checkHeadCopy(directory: golden.path("lora"), against: other) }
-  #expect(error.message.contains("'base_model.model.lm_head.base_layer.weight' is not the weight of the base's"))
+  let error = failure { try adapter.checkFrozenCopies(directory: golden.path("lora"), against: other) }
+  #expect(error.message.contains("'base_model.model.lm_head.base_layer.weight' "))
 }

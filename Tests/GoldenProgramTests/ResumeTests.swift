@@ -46,14 +46,6 @@ import Testing
     #expect(!run.sandbox.names.contains { $0.hasPrefix("again.") || $0.hasPrefix(".") })
   }
 
-  @Test func `what an interrupted run of another recipe left is not taken up`() throws {
-    let run = try TrainingRun(adapter: [])
-    let other = ["--weight-decay", "0.1"]
-    let whole = try run.train("whole", other)
-    #expect(try run.interrupt("output", from: "start") == 1)
-    #expect(try run.train("output", other) == whole)
-  }
-
   @Test func `a damaged remainder is not taken up`() throws {
     let run = try TrainingRun(adapter: [])
     let whole = try run.train("whole")

@@ -197,7 +197,6 @@ extension BadInput {
     adapter("unknown target module", "--target-modules k_proj,nope", 64, "no linear layer is called 'nope'"),
     adapter("random bases of LoRA", "--use-lora --sparse", 64, "sparse and very_sparse are for RandLoRA only"),
     adapter("layer that is not there", "--layers-to-transform 2", 64, "there is no layer 2"),
-    adapter("adapter that is not there", "--from-adapter nowhere", 66, "nowhere/adapter_config.json"),
     exported("adapter with an unknown key", 65, "'surprise' with the value 1 is not supported") {
       try $0.edit("peft/adapter_config.json") { $0 = Data("{\"surprise\":1,".utf8) + $0.dropFirst() }
     },
@@ -214,6 +213,14 @@ extension BadInput {
         let start = 8 + data.prefix(8).enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
         data.replaceSubrange(start..<start + 4, with: [0, 0, 0xC0, 0x7F])
       }
+    },
+    BadInput("adapter that is nowhere", "init-adapter", "--base base -o out --from-adapter me/adapter", 66, "there is no directory 'me/adapter'", in: .base),
+    exported("adapter a level below", 66, "'peft' holds no adapter: it has no adapter_config.json\nhint: an adapter lies in 'peft/default'") {
+      try FileManager.default.createDirectory(atPath: $0.path("peft/default"), withIntermediateDirectories: true)
+      try FileManager.default.moveItem(atPath: $0.path("peft/adapter_config.json"), toPath: $0.path("peft/default/adapter_config.json"))
+    },
+    exported("adapter in PyTorch's format", 66, "'peft' has no adapter_model.safetensors\nhint: save the adapter as safetensors") {
+      try FileManager.default.moveItem(atPath: $0.path("peft/adapter_model.safetensors"), toPath: $0.path("peft/adapter_model.bin"))
     },
     BadInput("bit flipped in an artifact's adapter", "init-adapter", "--base base -o out --from-adapter start", 65, "start/adapter_model.safetensors has the SHA-256", in: .start) {
       try $0.edit("start/adapter_model.safetensors") { $0[$0.count - 1] ^= 1 }
@@ -244,6 +251,7 @@ extension BadInput {
     training("checkpoint of another base", "--base other --dataset data", 65, "'start' was made for the base", damage: otherBase),
     training("checkpoint that is a dataset", "--checkpoint data", 65, "data is a dataset, not a checkpoint"),
     training("checkpoint of another recipe", "--checkpoint trained --max-steps 3 --learning-rate 0.5", 65, "was trained with learning-rate 0.0003", in: .trained),
+    training("phases longer than the horizon", "--lr-scheduler-type warmup_stable_decay --max-steps 4 --warmup-steps 3 --decay-steps 2", 64, "a warm-up of 3 steps and --decay-steps 2 are more than the horizon of 4"),
     training("horizon that is reached", "--checkpoint trained --max-steps 2", 65, "the checkpoint is at step 2, and the horizon is 2 steps", in: .trained),
     training("no steps", "--steps -1", 64, "--steps must be at least 1, found -1"),
     training("horizon of too many steps", "--max-steps 9223372036854775807", 64, "--max-steps must be from 1 to 1000000000"),

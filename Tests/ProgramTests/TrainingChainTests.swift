@@ -70,6 +70,31 @@ func `training that is interrupted goes on from where it stopped`(signal: Int32)
   #expect(sandbox.names.allSatisfy { !$0.contains(".tmp-") })
 }
 
+@Test func `what an interrupted run left is not lost to a run with other parameters`() throws {
+  let sandbox = try sandboxForTraining()
+  let train = inputs + recipe + ["--max-steps", "6", "--checkpoint", "start"]
+  try sandbox.succeed("train-step", train + ["--steps", "2", "-o", "out.partial"])  // as an interrupted call leaves it
+  let before = try sandbox.read("out.partial/artifact.json")
+  let other = try sandbox.run("train-step", train + ["--weight-decay", "0.5", "-o", "out"])
+  #expect(other.code == 73)
+  #expect(other.errors.contains("'out.partial' holds step 2 of an interrupted run with another weight-decay\nhint: "))
+  let shorter = try sandbox.run("train-step", train + ["--steps", "1", "-o", "out"])
+  #expect(shorter.code == 73 && shorter.errors.contains("'out.partial' holds step 2 of an interrupted run, which is beyond step 1"))
+  #expect(try sandbox.read("out.partial/artifact.json") == before && !sandbox.names.contains("out"))
+  let same = try sandbox.succeed("train-step", train + ["--steps", "2", "-o", "out"])
+  #expect(same.errors.contains("continuing at step 2 of 2") && !sandbox.names.contains("out.partial"))
+  #expect(try sandbox.read("out/artifact.json") == before)
+}
+
+@Test func `a warm-up that never ends is warned of, and transformers' name for it is known`() throws {
+  let sandbox = try sandboxForTraining()
+  let train = inputs + recipe + ["--checkpoint", "start", "--max-steps", "2", "--warmup-steps", "3"]
+  let long = try sandbox.succeed("train-step", train + ["--lr-scheduler-type", "constant_with_warmup", "-o", "one"])
+  #expect(long.errors.contains("warning: the warm-up of 3 steps is longer than the horizon of 2"))
+  try sandbox.succeed("train-step", train + ["--lr-scheduler-type", "constant", "-o", "two"])
+  #expect(try sandbox.read("one/artifact.json") == sandbox.read("two/artifact.json"))
+}
+
 @Test func `evaluations and exports follow a trained checkpoint`() throws {
   let sandbox = try sandboxForTraining(["--use-lora", "--target-modules", "all-linear"])
   try sandbox.succeed(

@@ -107,9 +107,10 @@ func `quiet silences all but errors and warnings`(form: Console.Form) {
   #expect(NumberText.fixed(.nan, decimals: 1) == "nan")
   #expect(
     [0, 0.01234, 3.14159, 12.3456, 123.456, 12345.6].map(NumberText.short)
-      == ["0.0000", "0.0123", "3.142", "12.35", "123.5", "12346"])
+      == ["0", "0.0123", "3.142", "12.35", "123.5", "12346"])
   #expect(
-    [3e-4, 0.00003, 2.5e9, -1e-7].map(NumberText.short) == ["0.0003", "3.00e-5", "2.50e9", "-1.00e-7"])
+    [0.00225, 2.25e-4, 0.00003, 2.5e9, -1e-7].map(NumberText.short)
+      == ["0.00225", "0.000225", "3.00e-5", "2.50e9", "-1.00e-7"])
   #expect([5, 999, 1000, 1_250_000_000].map(NumberText.bytes) == ["5 B", "999 B", "1.0 kB", "1.3 GB"])
   #expect([0.4, 42, 3723, .infinity].map(NumberText.duration(seconds:)) == ["0:00", "0:42", "1:02:03", "?"])
 }
