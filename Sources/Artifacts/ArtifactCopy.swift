@@ -93,10 +93,14 @@ extension Files {
   /// The kernel's FICLONE.
   private static let cloneRequest: UInt = 0x4004_9409
 
-  /// Copies a file to a new one; the two share their blocks where the file system can do that.
+  /// Copies a file to a new one, which may be executed if it could be; the two share their blocks where the file system can
+  /// do that.
   package static func clone(_ source: String, to path: String) throws(Failure) {
     let input = try OpenFile(reading: source)
     let output = try OpenFile(creating: path)
+    if case .file(let identity) = try FileStatus(descriptor: input.descriptor, path: source), identity.isExecutable {
+      guard fchmod(output.descriptor, 0o755) == 0 else { throw Failure(.io, "cannot make \(path) executable: \(errorText())") }
+    }
     if ioctl(output.descriptor, cloneRequest, input.descriptor) == 0 { return }
     try input.readAll { bytes throws(Failure) in try output.write(Array(bytes)) }
   }
@@ -107,7 +111,7 @@ extension Files {
     var directories: Set<String> = [directory]
     for file in try tree(directory) {
       let path = directory + "/" + file
-      guard unsafe chmod(path, 0o444) == 0 else {
+      guard case .file(let identity) = try FileStatus(path), unsafe chmod(path, identity.isExecutable ? 0o555 : 0o444) == 0 else {
         throw Failure(.io, "cannot make \(path) read-only: \(errorText())")
       }
       try sync(path)

@@ -11,6 +11,8 @@ package struct FileIdentity: Equatable, Sendable {
   package let modified: Int
   /// Nanoseconds since 1970; the kernel sets it, no program can set it back.
   package let changed: Int
+  /// Whether anybody may execute it.
+  package let isExecutable: Bool
 
   fileprivate init(_ status: stat) {
     device = UInt64(status.st_dev)
@@ -18,6 +20,7 @@ package struct FileIdentity: Equatable, Sendable {
     size = Int(status.st_size)
     modified = Self.nanoseconds(status.st_mtim)
     changed = Self.nanoseconds(status.st_ctim)
+    isExecutable = status.st_mode & 0o111 != 0
   }
 
   /// The identity as the memo writes it.

@@ -19,7 +19,7 @@ struct Action: Sendable {
     label: RunEvent.Label, interface: StageInterface, call: StageCall, parameters: StageParameters,
     inputs: [(role: String, artifact: Artifact)], environment: [String: String], memo: DigestMemo
   ) throws(Failure) {
-    let contents = try Self.contents(parameters, memo: memo)
+    let contents = try Self.contents(parameters, countsModes: call.outputs != nil, memo: memo)
     var preimage = ActionPreimage(
       stage: interface.name, revision: interface.revision, parameters: parameters.influential, inputs: [:],
       contents: Self.digests(contents), environment: environment)
@@ -48,11 +48,14 @@ struct Action: Sendable {
   }
 
   /// What lies at the paths among the parameters.
+  /// - Parameter countsModes: whether it matters that a file may be executed, as it does to a command.
   static func contents(
-    _ parameters: StageParameters, memo: DigestMemo
+    _ parameters: StageParameters, countsModes: Bool = false, memo: DigestMemo
   ) throws(Failure) -> [(name: String, content: PathContent)] {
     var contents: [(name: String, content: PathContent)] = []
-    for (name, path) in parameters.paths { contents.append((name, try PathContent(path, memo: memo))) }
+    for (name, path) in parameters.paths {
+      contents.append((name, try PathContent(path, countsModes: countsModes, memo: memo)))
+    }
     return contents
   }
 

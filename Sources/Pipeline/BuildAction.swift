@@ -11,7 +11,7 @@ extension Build {
   ///   - keep: what to do with the state that an interrupted segment leaves, while the lock is held.
   func perform(
     _ action: Action, forced: Bool = false, reasons given: [RerunReason]? = nil,
-    keep: @Sendable (Artifact) async throws(Failure) -> Int? = { _ throws(Failure) in nil }
+    keep: @Sendable (Artifact, _ startedAt: Date) async throws(Failure) -> Int? = { _, _ throws(Failure) in nil }
   ) async -> ActionOutcome {
     let forced = forced && !isRedone(action.key)
     var reasons: [RerunReason] = [.forced]
@@ -80,7 +80,7 @@ extension Build {
 
   private func make(
     _ action: Action, _ lock: KeyLock, _ reasons: [RerunReason],
-    keep: (Artifact) async throws(Failure) -> Int?
+    keep: (Artifact, Date) async throws(Failure) -> Int?
   ) async throws(Failure) -> ActionOutcome {
     let output = store.workPath(action.key) + "/out"
     if let adoption = options.adoption { return .available(try adopt(adoption, action, output: output)) }
@@ -94,7 +94,7 @@ extension Build {
       }
       let retries = action.call.resources.retries
       guard attempt <= retries, !action.isResumable(end), !isStopping else {
-        return try await unfinished(action, end, output: output, keep: keep)
+        return try await unfinished(action, end, output: output) { partial throws(Failure) in try await keep(partial, startedAt) }
       }
       tell(.retrying(action.label, failure(of: action, end), attempt: attempt, retries: retries))
       attempt += 1

@@ -27,7 +27,7 @@ extension Build {
         ? try await SegmentChain(stage, inputs: artifacts, available: inputs, build: self).advance()
         : await perform(try action(stage, artifacts), forced: isForced(stage))
       if case .available(let digest) = outcome, let path = stage.declaration.export?.path {
-        try export(digest, to: Files.path(path, in: directory), label)
+        export(digest, to: Files.path(path, in: directory), label)
       }
       return outcome
     } catch {
@@ -89,12 +89,17 @@ extension Build {
       environment: stage.environment, memo: store.memo)
   }
 
-  private func export(_ digest: Digest, to place: String, _ label: RunEvent.Label) throws(Failure) {
-    let export = Export(try store.object(digest), to: place, memo: store.memo)
-    if options.dryRun {
-      if try export.isPending() { tell(.wouldExport(label, path: place)) }
-    } else if try export.write() {
-      tell(.exported(label, path: place))
+  /// What cannot be exported has been made nevertheless, and those who use it take it from the store.
+  private func export(_ digest: Digest, to place: String, _ label: RunEvent.Label) {
+    do {
+      let export = Export(try store.object(digest), to: place, memo: store.memo)
+      if options.dryRun {
+        if try export.isPending() { tell(.wouldExport(label, path: place)) }
+      } else if try export.write() {
+        tell(.exported(label, path: place))
+      }
+    } catch {
+      _ = fail(label, error)
     }
   }
 }

@@ -36,13 +36,21 @@ struct CommandOutput {
         .badData, "the command made '\(file)', which is not among its outputs",
         hint: "declare it under 'outputs', or write it elsewhere ($TMPDIR)")
     }
+    var executables: [JSON] = []
+    for file in files where try isExecutable(file) { executables.append(.string(file)) }
     let writer = try ArtifactWriter(output: output, kind: .directory, memo: memo)
     for file in files { try Files.rename(directory + "/" + file, to: try writer.path(for: file)) }
     let record = RunRecord(
       stage: preimage.stage, revision: preimage.revision,
       inputs: preimage.inputs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
       parameters: preimage.parameters)
-    _ = try writer.publish(section: [:], run: record)
+    _ = try writer.publish(
+      section: executables.isEmpty ? [:] : ["executable": .array(executables)], run: record)
+  }
+
+  private func isExecutable(_ file: String) throws(Failure) -> Bool {
+    guard case .file(let identity) = try FileStatus(directory + "/" + file) else { return false }
+    return identity.isExecutable
   }
 
   /// Whether a declared output is the file, or a directory above it.

@@ -15,22 +15,28 @@ struct PathContent: Sendable {
 
   private static let listingLimit = 500
 
+  /// - Parameter countsModes: whether it matters that a file may be executed.
   /// - Throws: `Failure.missingInput` when nothing is there, `Failure.badData` at pipes, devices and loops of links.
-  init(_ path: String, memo: DigestMemo) throws(Failure) {
+  init(_ path: String, countsModes: Bool = false, memo: DigestMemo) throws(Failure) {
+    func content(_ file: String) throws(Failure) -> (digest: Digest, frozen: FrozenFile) {
+      let (digest, identity) = try memo.entry(ofFile: file)
+      let counts = countsModes && identity.isExecutable
+      return (
+        counts ? Digest.sha256("executable \(digest.hex)".utf8) : digest, FrozenFile(path: file, identity: identity))
+    }
     self.path = path
     switch try FileStatus(path, followingLinks: true) {
     case .file:
-      let entry = try memo.entry(ofFile: path)
-      digest = entry.digest
-      files = [FrozenFile(path: path, identity: entry.identity)]
+      let file = try content(path)
+      (digest, files) = (file.digest, [file.frozen])
     case .directory:
       var files: [FrozenFile] = []
       var list: [JSON] = []
       for name in try Self.files(below: path) {
-        let entry = try memo.entry(ofFile: path + "/" + name)
-        files.append(FrozenFile(path: path + "/" + name, identity: entry.identity))
-        list.append([.string(name), .string(entry.digest.hex)])
-        if listing.count <= Self.listingLimit { listing[name] = entry.digest }
+        let file = try content(path + "/" + name)
+        files.append(file.frozen)
+        list.append([.string(name), .string(file.digest.hex)])
+        if listing.count <= Self.listingLimit { listing[name] = file.digest }
       }
       if listing.count > Self.listingLimit { listing = [:] }
       self.files = files

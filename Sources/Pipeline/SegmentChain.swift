@@ -106,10 +106,10 @@ struct SegmentChain {
       return .pending
     }
     for cut in cuts where cut > step && cut <= target {
+      let action = try await action(from: step, state, to: cut)
       let outcome = await build.perform(
-        try await action(from: step, state, to: cut), forced: isForced,
-        reasons: try await reasons(from: step, to: cut),
-        keep: { partial throws(Failure) in try await keep(partial) })
+        action, forced: isForced, reasons: try await reasons(from: step, to: cut),
+        keep: { partial, startedAt throws(Failure) in try await keep(partial, of: action, startedAt: startedAt) })
       guard case .available(let digest) = outcome else { return outcome }
       (step, state) = (cut, try build.store.object(digest))
     }
@@ -146,16 +146,19 @@ struct SegmentChain {
       predecessor: step > startStep ? state.digest : nil)
   }
 
-  /// Records the state that an interrupted segment has reached under its own key, to go on from.
-  private func keep(_ partial: Artifact) async throws(Failure) -> Int? {
+  /// Records the state that an interrupted segment has reached under its own key, to go on from, with what it said.
+  private func keep(_ partial: Artifact, of action: Action, startedAt: Date) async throws(Failure) -> Int? {
     let step = try partial.section.field("step").integer(in: 0...)
     guard step > startStep else { return nil }
     let preimage = try await preimage(at: step)
-    let digest = try build.store.publish(partial)
-    let record = ActionRecord(
-      preimage: preimage, name: stage.name, kind: partial.kind, output: digest,
-      startedAt: Date(), seconds: 0)
-    if build.store.record(try preimage.key) == nil { try build.store.write(record) }
+    let digest = try build.store.publish(partial), key = try preimage.key
+    guard build.store.record(key) == nil else { return step }
+    try build.store.write(
+      ActionRecord(
+        preimage: preimage, name: stage.name, kind: partial.kind, output: digest, predecessor: action.predecessor,
+        startedAt: startedAt, seconds: Date().timeIntervalSince(startedAt)))
+    let log = build.store.logPath(action.key)
+    if Files.exists(log) { try Files.rename(log, to: build.store.logPath(key)) }
     return step
   }
 

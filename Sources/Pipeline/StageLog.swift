@@ -8,6 +8,7 @@ final class StageLog: Sendable {
   /// What a log may hold: a stage that says more has a fault.
   private static let limit = 64 << 20
   private static let linesKept = 20
+  private static let lettersShown = 400
   /// A line is at most so long; a longer one counts as several.
   private static let lineLimit = 16 << 10
 
@@ -35,10 +36,12 @@ final class StageLog: Sendable {
 
   deinit { close(descriptor) }
 
-  /// The last lines, progress left out.
+  /// The last lines, progress left out, and of each as much as people read.
   var lastLines: [String] {
     let text = state.withLock { String(decoding: $0.tail + $0.pending, as: UTF8.self) }
-    return text.split(separator: "\n").suffix(Self.linesKept).map(String.init)
+    return text.split(separator: "\n").suffix(Self.linesKept).map {
+      $0.count > Self.lettersShown ? "… " + $0.suffix(Self.lettersShown) : String($0)
+    }
   }
 
   func take(_ bytes: ArraySlice<UInt8>) {

@@ -2,7 +2,7 @@ import Failures
 import Glibc
 import Synchronization
 
-/// SIGINT and SIGTERM as calls of a function.
+/// Requests to stop (`StopRequest.signals`) as calls of a function.
 package enum StopSignals {
   private static let pipe = Atomic<Int32>(-1)
 
@@ -19,7 +19,7 @@ package enum StopSignals {
       _ = unsafe write(StopSignals.pipe.load(ordering: .relaxed), &byte, 1)
     }
     handler.sa_flags = SA_RESTART
-    for signal in [SIGINT, SIGTERM] { _ = unsafe sigaction(signal, &handler, nil) }
+    for signal in StopRequest.signals { _ = unsafe sigaction(signal, &handler, nil) }
   }
 
   /// Calls `action` for each byte of the pipe.

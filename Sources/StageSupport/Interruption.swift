@@ -2,7 +2,7 @@ package import Failures
 import Glibc
 import Synchronization
 
-/// A request to stop (SIGINT, SIGTERM, or SIGHUP where nobody had it ignored), as a flag that long loops look at.
+/// A request to stop (`StopRequest.signals`), as a flag that long loops look at.
 ///
 /// The first signal only sets the flag, so that a stage finishes the step in hand and publishes what can be
 /// resumed; a second one of the same kind kills the process, as it would any other program.
@@ -22,12 +22,7 @@ package enum Interruption {
     action.sa_flags = SA_RESTART | CInt(bitPattern: UInt32(SA_RESETHAND))
     var signals = sigset_t()
     _ = unsafe sigemptyset(&signals)
-    var hangUp = sigaction()
-    _ = unsafe sigaction(SIGHUP, nil, &hangUp)
-    // As nohup has it.
-    let outlivesTerminal =
-      unsafe unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-    for signal in outlivesTerminal ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP] {
+    for signal in StopRequest.signals {
       _ = unsafe sigaction(signal, &action, nil)
       _ = unsafe sigaddset(&signals, signal)
     }

@@ -1,6 +1,7 @@
 import Artifacts
 import Failures
 import Foundation
+import JSON
 import Pipeline
 import Synchronization
 import Testing
@@ -43,6 +44,27 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
   #expect(try await work.plan(same).first == "shout: content of 'data.jsonl' changed")
   try await work.run(same)
   #expect(work.programs.takeCalls() == ["sh", "sh", "prepare-data"])
+}
+
+@Test func whatMayBeExecutedStaysSoAndCounts() async throws {
+  let work = try Workspace()
+  let yaml = """
+    stages:
+      tool: {command: 'cp tool.sh "$output/t"; chmod 755 "$output/t"; cp tool.sh "$output/plain"; chmod 600 "$output/plain"',
+             inputs: [tool.sh], outputs: [t, plain], export: out}
+      use: {command: '"$tool/t" > "$output/o"; [ -x "$tool/plain" ] || echo no >> "$output/o"', tool: tool, outputs: [o]}
+      look: {command: 'if [ -x tool.sh ]; then echo yes; else echo no; fi > "$output/o"', inputs: [tool.sh], outputs: [o]}
+    """
+  try work.write("tool.sh", "#!/bin/sh\necho hello\n")
+  let first = try await work.run(yaml)
+  #expect(work.failures.isEmpty, "\(work.failures)")
+  #expect(try content(work, first["use"], "o") == "hello\nno\n")
+  #expect(try content(work, first["look"], "o") == "no\n")
+  #expect(FileManager.default.isExecutableFile(atPath: work("out/t")))
+  let tool = try Artifact.open(work("store/objects/\(try #require(first["tool"]))"), memo: work.memo)
+  #expect(tool.manifest.section["executable"] == ["t"])
+  try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: work("tool.sh"))
+  #expect(try content(work, try await work.run(yaml)["look"], "o") == "yes\n")
 }
 
 @Test func whatACommandMakesMustBeWhatItDeclares() async throws {

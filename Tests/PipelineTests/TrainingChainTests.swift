@@ -69,8 +69,14 @@ private func pipeline(_ with: String, _ more: String = "") -> String {
     if case .interrupted(_, let step) = event { step } else { nil }
   }
   #expect(labels == [3])
+  work.programs.state.withLock { $0.interruptAfter = 2 }
+  try await work.run(pipeline("max-steps: 10"))
+  #expect(work.programs.takeCalls() == ["train-step +7"])
+  let kept = try work.store().records().filter { $0.preimage.step != nil }.sorted { $0.preimage.step ?? 0 < $1.preimage.step ?? 0 }
+  #expect(kept.map(\.preimage.step) == [3, 5] && kept.allSatisfy { $0.seconds > 0 })
+  #expect(kept.map(\.predecessor) == [nil, kept[0].output])
   let resumed = try await work.run(pipeline("max-steps: 10"))
-  #expect(work.programs.takeCalls() == ["train-step +7", "evaluate"])
+  #expect(work.programs.takeCalls() == ["train-step +5", "evaluate"])
   let whole = try await Workspace().run(pipeline("max-steps: 10"))
   #expect(resumed["trained"] == whole["trained"])
   #expect(try FileManager.default.contentsOfDirectory(atPath: work("store/tmp")) == [])
