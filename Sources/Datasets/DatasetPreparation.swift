@@ -121,12 +121,12 @@ package struct DatasetPreparation {
     guard split.droppedRows > 0 else {
       throw Failure(.badData, "\(name): the file has no rows", hint: "the download or whatever wrote it may have failed")
     }
-    let reasons = DropReason.allCases.compactMap { reason in split.dropped[reason].map { "\($0) \(reason.rawValue)" } }
+    let reasons = DropReason.allCases.compactMap { reason in split.dropped[reason].map { "\($0) \(reason.words)" } }
     throw Failure(
       .badData,
-      "\(name): none of \(split.droppedRows) rows has a token to learn within \(options.cutoffLength) tokens",
-      hint: "left out: \(reasons.joined(separator: ", ")); check that the rows have an answer, and --cutoff-len, "
-        + "--truncation and --min-supervised-tokens")
+      "\(name): none of \(split.droppedRows) rows is left to learn from: \(reasons.joined(separator: ", "))",
+      hint: "check that the rows have an answer, and --cutoff-len (\(options.cutoffLength)), --truncation, "
+        + "--min-supervised-tokens and --deduplicate")
   }
 }
 

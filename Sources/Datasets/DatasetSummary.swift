@@ -56,6 +56,8 @@ package struct DatasetSummary: Sendable {
   package internal(set) var isPretokenized = false
   /// What the user should know, as sentences.
   package internal(set) var warnings: [String] = []
+  /// Columns of the first row that are not used.
+  package internal(set) var unusedColumns: [String] = []
   /// The first training rows.
   package internal(set) var preview: [RowPreview] = []
 

@@ -10,6 +10,17 @@ package enum DropReason: String, Sendable, CaseIterable {
   case tooFewTargets = "too_few_targets"
   case tooLong = "too_long"
   case duplicate
+
+  /// How people say it, after a number of rows.
+  package var words: String {
+    switch self {
+    case .empty: "empty"
+    case .untaught: "with nothing to learn"
+    case .tooFewTargets: "with too little to learn"
+    case .tooLong: "too long"
+    case .duplicate: "said before"
+    }
+  }
 }
 
 /// What became of rows of the data that follow one another, up to the first that cannot be encoded. The tokens of all
@@ -26,6 +37,8 @@ struct EncodedRows: Sendable {
     var isTruncated = false
     /// Whether a token reaches from the prompt into the answer.
     var straddles = false
+    /// Whether an answer is asked for and empty.
+    var isUnanswered = false
 
     /// Leaves the row out, whatever came of it.
     mutating func drop(_ reason: DropReason) { (pieces, dropped) = (pieces.lowerBound..<pieces.lowerBound, [reason]) }

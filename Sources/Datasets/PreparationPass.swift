@@ -120,7 +120,10 @@ struct PreparationPass {
   }
 
   private mutating func check(_ kind: SourceRow.Kind, _ index: Int, of block: EncodingBlock) throws(Failure) {
-    if first == nil { first = (kind, block.raw[index].place) }
+    if first == nil {
+      first = (kind, block.raw[index].place)
+      summary.unusedColumns = SourceRow.unusedColumns(block.raw[index], kind, fields: preparation.options.fields)
+    }
     if let first, kind != first.kind {
       throw Failure(
         .badData,

@@ -71,6 +71,7 @@ struct RowEncoder: Sendable {
     let shape = try append(source, to: &rows.tokens)
     let count = rows.tokens.count - start
     row.straddles = shape.straddles
+    row.isUnanswered = source.isUnanswered
     if count == 0 {
       row.drop(.empty)
     } else if count <= length {

@@ -11,6 +11,7 @@ struct RowStatistics {
   private var rows = 0
   private var straddling = 0
   private var truncated = 0
+  private var unanswered = 0
   /// Of all rows: a dataset holds rows of one kind.
   private var kind: SourceRow.Kind?
   private var learnsEOS = false
@@ -28,6 +29,7 @@ struct RowStatistics {
     kind = row.kind
     straddling += row.straddles ? 1 : 0
     truncated += row.isTruncated ? 1 : 0
+    unanswered += row.isUnanswered && !row.pieces.isEmpty ? 1 : 0
     for piece in all.pieces[row.pieces] {
       rows += 1
       let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
@@ -45,7 +47,7 @@ struct RowStatistics {
 
   /// Warnings for whoever prepares the data.
   var warnings: [String] {
-    [straddlingWarning, documentWarning].compactMap { $0 } + (tokenizer.map(warnings) ?? [])
+    [straddlingWarning, unansweredWarning, documentWarning].compactMap { $0 } + (tokenizer.map(warnings) ?? [])
   }
 
   private var straddlingWarning: String? {
@@ -53,8 +55,18 @@ struct RowStatistics {
     return "in \(straddling) rows a token reaches from the prompt into the answer; it is not learned"
   }
 
+  private var unansweredWarning: String? {
+    guard unanswered > 0 else { return nil }
+    return "\(unanswered) rows have an empty answer, and teach the model to say nothing; --min-supervised-tokens 2 leaves "
+      + "them out"
+  }
+
   private var documentWarning: String? {
-    guard texts > 0, texts == documents, truncated > 0 else { return nil }
+    guard texts > 0, texts == documents else { return nil }
+    if options.textSeparator != nil {
+      return "the --text-separator stands nowhere in the text, which is one document; a shell makes line breaks of $'\\n\\n'"
+    }
+    guard truncated > 0 else { return nil }
     return "the text is one document, of which only \(options.cutoffLength) tokens are used; "
       + "say with --text-separator what stands between documents"
   }

@@ -38,6 +38,14 @@ struct SourceRow {
 
   let content: Content
 
+  /// Whether an answer is asked for and empty.
+  var isUnanswered: Bool {
+    switch content {
+    case .instruction(_, _, let answer), .completion(let answer, _): answer.isEmpty
+    case .text, .conversation, .tokens: false
+    }
+  }
+
   var kind: Kind {
     switch content {
     case .text: .text
@@ -59,13 +67,19 @@ struct SourceRow {
     }
   }
 
+  /// Columns of the data that say nothing in such a row.
+  static func unusedColumns(_ raw: RawRow, _ kind: Kind, fields: FieldMapping) -> [String] {
+    guard case .object(let cursor)? = try? raw.parsed(), let row = try? RowFields(cursor, fields) else { return [] }
+    return row.unused(by: kind)
+  }
+
   private static func content(_ row: RowFields, _ vocabularySize: Int) throws(Failure) -> Content {
     let kind = try row.kind()
     switch kind {
-    case .text: return .text(Array(try row.string("text").utf8))
+    case .text: return .text(Array(try row.string("text", takesNumbers: false).utf8))
     case .instruction:
       return .instruction(
-        try row.string("instruction"), input: try row.optional("input")?.string() ?? "",
+        try row.string("instruction"), input: try row.optionalString("input") ?? "",
         output: try row.string("output"))
     case .prompt: return .completion(try row.string("completion"), prompt: try row.string("prompt"))
     case .messages, .conversations:

@@ -59,6 +59,9 @@ package struct RunSummary: Sendable {
   package var isQuiet = false
   /// 0, or the exit code of the first stage that failed, or 75 after an interruption.
   package var exitCode: Int32 = 0
+
+  /// What a stage made, if it has an output.
+  package subscript(stage: String) -> Digest? { outputs.first { $0.name == stage }?.digest }
 }
 
 /// One run over a pipeline. Stages wait for what they read; what is known already is not done again.

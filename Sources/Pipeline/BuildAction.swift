@@ -90,7 +90,10 @@ extension Build {
       let startedAt = Date()
       let end = try await run(action, lock, attempt: attempt, output: output)
       if end.cause == .exited(0) {
-        return .available(try publish(action, output: output, startedAt: startedAt))
+        let digest = try publish(action, output: output, startedAt: startedAt)
+        // What our own programs warn of; what a command means by that word is its own affair.
+        if action.call.outputs == nil { for text in end.warnings { tell(.warned(action.label, text)) } }
+        return .available(digest)
       }
       let retries = action.call.resources.retries
       guard attempt <= retries, !action.isResumable(end), !isStopping else {

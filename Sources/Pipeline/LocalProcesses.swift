@@ -99,7 +99,7 @@ package final class LocalProcesses: StageProcesses {
       return StageEnd(.timedOut(seconds: seconds), lastLines: log.lastLines)
     }
     switch status {
-    case .exited(let code): return StageEnd(.exited(code), lastLines: log.lastLines)
+    case .exited(let code): return StageEnd(.exited(code), lastLines: log.lastLines, warnings: log.warnings)
     case .signaled(let signal): return StageEnd(.killed(signal: signal), lastLines: log.lastLines)
     }
   }

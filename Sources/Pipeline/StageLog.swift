@@ -38,10 +38,17 @@ final class StageLog: Sendable {
 
   /// The last lines, progress left out, and of each as much as people read.
   var lastLines: [String] {
-    let text = state.withLock { String(decoding: $0.tail + $0.pending, as: UTF8.self) }
-    return text.split(separator: "\n").suffix(Self.linesKept).map {
-      $0.count > Self.lettersShown ? "… " + $0.suffix(Self.lettersShown) : String($0)
-    }
+    lines.suffix(Self.linesKept).map { $0.count > Self.lettersShown ? "… " + $0.suffix(Self.lettersShown) : String($0) }
+  }
+
+  /// What it warned of last.
+  var warnings: [String] {
+    let mark = "warning: "
+    return lines.filter { $0.hasPrefix(mark) }.suffix(Self.linesKept).map { String($0.dropFirst(mark.count)) }
+  }
+
+  private var lines: [Substring] {
+    state.withLock { String(decoding: $0.tail + $0.pending, as: UTF8.self) }.split(separator: "\n")
   }
 
   func take(_ bytes: ArraySlice<UInt8>) {

@@ -94,9 +94,11 @@ package struct StageEnd: Sendable {
   package let cause: Cause
   /// The last lines that it wrote to standard error, progress left out.
   package let lastLines: [String]
+  /// The sentences after "warning:" among them.
+  package let warnings: [String]
 
-  package init(_ cause: Cause, lastLines: [String] = []) {
-    (self.cause, self.lastLines) = (cause, lastLines)
+  package init(_ cause: Cause, lastLines: [String] = [], warnings: [String] = []) {
+    (self.cause, self.lastLines, self.warnings) = (cause, lastLines, warnings)
   }
 
   /// As a shell has it: 128 + signal for a killed process, and 124 as timeout(1) has it.

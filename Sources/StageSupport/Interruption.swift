@@ -8,16 +8,23 @@ import Synchronization
 /// resumed; a second one of the same kind kills the process, as it would any other program.
 package enum Interruption {
   private static let requested = Atomic<Bool>(false)
+  /// Whether somebody sits before the program who might press the keys again.
+  private static let isWatched = Atomic<Bool>(false)
 
   package static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
   /// Begins to listen. Before this call the signals keep their usual effect.
   package static func install() {
-    _ = isRequested  // creates the flag here: a signal handler must not run a lazy initialiser
+    // Creates the flags here: a signal handler must not run a lazy initialiser.
+    requested.store(false, ordering: .relaxed)
+    isWatched.store(isatty(STDERR_FILENO) == 1, ordering: .relaxed)
     var action = sigaction()
-    // The handler does one relaxed atomic store, which signal-safety(7) allows.
+    // Atomic loads and stores and write(2) are what signal-safety(7) allows.
     unsafe action.__sigaction_handler.sa_handler = { _ in
       Interruption.requested.store(true, ordering: .relaxed)
+      guard Interruption.isWatched.load(ordering: .relaxed) else { return }
+      let text: StaticString = "\nstopping at the next good place; again to stop at once\n"
+      _ = unsafe write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
     }
     action.sa_flags = SA_RESTART | CInt(bitPattern: UInt32(SA_RESETHAND))
     var signals = sigset_t()
@@ -26,6 +33,8 @@ package enum Interruption {
       _ = unsafe sigaction(signal, &action, nil)
       _ = unsafe sigaddset(&signals, signal)
     }
+    // A file that may not grow is an error like a full disk, with a sentence of its own.
+    _ = unsafe signal(SIGXFSZ, SIG_IGN)
     // A child of a thread that blocks them (all of libdispatch's do) has inherited that.
     _ = unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }

@@ -90,7 +90,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard topP > 0, topP <= 1 else { throw Failure(.usage, "--top-p must be above 0 and at most 1") }
     guard temperature > 0 || topP == 1 && seed == 0 else {
       throw Failure(
-        .usage, "--top-p and --seed have no effect without --temperature", hint: "leave them out, or add --temperature 0.8")
+        .usage, "--\(topP == 1 ? "seed" : "top-p") has no effect without --temperature", hint: "leave it out, or add --temperature 0.8")
     }
     guard seed >= 0 else { throw Failure(.usage, "--seed must be at least 0") }
   }

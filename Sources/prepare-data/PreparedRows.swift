@@ -10,7 +10,12 @@ extension PrepareData {
       let reasons = DropReason.allCases.compactMap { reason in
         counts.dropped[reason].map { "\(NumberText.count($0)) \(reason.words)" }
       }
-      console.note("left out of \(split.rawValue): " + reasons.joined(separator: ", "))
+      let text = "left out of \(split.rawValue): " + reasons.joined(separator: ", ")
+      // What nobody asked for should reach those too who only see warnings.
+      if counts.dropped[.empty] != nil || counts.dropped[.untaught] != nil { console.warn(text) } else { console.note(text) }
+    }
+    if !summary.unusedColumns.isEmpty {
+      console.note("columns that are not used: " + summary.unusedColumns.joined(separator: ", "))
     }
     for warning in summary.warnings { console.warn(warning) }
     let longest = summary.present.map(\.summary.longestRow).max() ?? 0
@@ -61,18 +66,5 @@ extension PrepareData {
       let shades = token.isSupervised ? ["1;32", "1;36"] : ["2", "0"]
       return console.styled(Console.printable(token.text), shades[index % 2])
     }.joined()
-  }
-}
-
-extension DropReason {
-  /// How the report says it, after a number of rows.
-  fileprivate var words: String {
-    switch self {
-    case .empty: "empty"
-    case .untaught: "with nothing to learn"
-    case .tooFewTargets: "with too little to learn"
-    case .tooLong: "too long"
-    case .duplicate: "said before"
-    }
   }
 }

@@ -15,15 +15,17 @@ struct FinetuneCommand: AsyncParsableCommand {
       that the same command with other numbers repeats only what they change, and goes on where it was interrupted.
 
       The flags are those of PEFT's example randlora_finetuning.py, with '-' or '_'. Any other parameter of a stage \
-      (base, data, start, trained, adapter) can be given with --set STAGE.PARAMETER=VALUE.
+      (base, data, start, trained, adapter) can be given with --set STAGE.PARAMETER=VALUE, such as \
+      --set trained.lr-scheduler-type=cosine or --set 'data.field=[instruction=question, output=answer]'.
       """)
 
   @Option(help: "The directory of the model (or its name on the Hugging Face Hub).", completion: .directory)
   var baseModel: String
   @Option(
-    help: "The file or directory with the examples: JSON Lines, JSON, CSV, Parquet or plain text, compressed or not.",
+    parsing: .upToNextOption,
+    help: "The files or directories with the examples: JSON Lines, JSON, CSV, Parquet or plain text, compressed or not.",
     completion: .file())
-  var dataPath: String
+  var dataPath: [String]
   @Option(help: "Where the adapter goes.", completion: .directory)
   var outputDir: String
   @Option(help: "Rows of a batch; as many batches as have 16 rows together make one step. Without it, 4.")
@@ -87,12 +89,23 @@ struct FinetuneCommand: AsyncParsableCommand {
         settings: try values(output) + parameters.values())
       let store = try StorePlace.open(StorePlace.named ?? PipelineFile.storePath(beside: output))
       try await requireRoom(at: output, for: pipeline, in: store)
-      try await settings.run(pipeline.stages, of: pipeline, in: store)
+      let summary = try await settings.run(pipeline.stages, of: pipeline, in: store)
+      try showUse(of: summary, in: store)
     } catch let failure as Failure where failure.message.hasPrefix(path + ":") {
       // Nobody wrote that file: what is wrong with it came from the command line.
       let sentence = failure.message.dropFirst(path.count + 1).drop { $0 != " " }.dropFirst()
       throw Failure(failure.kind == .badData ? .usage : failure.kind, String(sentence), hint: failure.hint)
     }
+  }
+
+  /// Says how the adapter is asked something.
+  private func showUse(of summary: RunSummary, in store: Store) throws(Failure) {
+    guard !settings.json, !settings.dryRun, let base = summary["base"], let trained = summary["trained"] else { return }
+    Console.standard(quiet: settings.quiet).note(
+      """
+      try it: randlora generate --base \(store.objectPath(base)) --checkpoint \(store.objectPath(trained)) --prompt "…"
+      asked as it was trained: --prompt-style alpaca for instructions, --chat for conversations
+      """)
   }
 
   /// Better now than after the training: what lies at the output must be able to give way, unless there is nothing to do.
@@ -110,8 +123,9 @@ struct FinetuneCommand: AsyncParsableCommand {
   private func values(_ output: String) throws(Failure) -> [(name: String, value: String)] {
     let evaluates = valSetSize != 0
     let quantization = quantize ? [("base.quantize", "nf4")] : []
-    return quantization + [
-      ("base_model", try Self.place(baseModel)), ("data_path", try Self.place(dataPath)), ("output_dir", output),
+    let data = try dataPath.map { path throws(Failure) in JSON.string(try Self.place(path)) }
+    return quantization + [("data.data-path", JSON.array(data).text(indent: 0))] + [
+      ("base_model", try Self.place(baseModel)), ("output_dir", output),
       ("batch_size", "\(batchSize ?? 4)"), ("accumulation", "\(max(1, 16 / (batchSize ?? 4)))"),
       ("num_epochs", "\(numEpochs)"), ("learning_rate", "\(learningRate)"), ("cutoff_len", "\(cutoffLen)"),
       ("val_set_size", "\(valSetSize)"), ("evaluate", "\(evaluates)"),

@@ -1,11 +1,13 @@
 import Datasets
 import Failures
+import TestSupport
 import Testing
 
 @Test(arguments: [
   ("", "data.jsonl: the file is empty"),
   ("{\"text\":\"x\"}\n[1]", "data.jsonl:2:1: expected a row (an object)"),
-  ("{\"text\":\"x\"}\n\n{\"text\":1}", "data.jsonl:3:9: /text: expected a string, found an integer"),
+  ("{\"text\":\"x\"}\n\n{\"text\":true}", "data.jsonl:3:9: /text: expected a string, found a boolean"),
+  ("{\"data\":[{\"text\":\"x\"}]}", "data.jsonl:1:1: expected a row, found rows inside of 'data'"),
   ("{\"text\":\"x\"}\n{\"text\"", "data.jsonl:2:8: not valid JSON: unexpected end of the text"),
   (
     "{\"question\":\"x\"}",
@@ -24,7 +26,7 @@ import Testing
     "{\"text\":\"x\"}\n{\"instruction\":\"x\",\"output\":\"y\"}",
     "data.jsonl:2: a row with 'instruction' among rows with 'text' (data.jsonl:1)"
   ),
-  ("{\"text\":\"\"}", "data.jsonl: none of 1 rows has a token to learn within 512 tokens"),
+  ("{\"text\":\"\"}", "data.jsonl: none of 1 rows is left to learn from: 1 empty"),
   ("{\"input_ids\":[1,100]}", "data.jsonl:1:17: /input_ids/1: expected a token id from 0 to 99"),
   ("{\"input_ids\":[1,-1]}", "data.jsonl:1:17: /input_ids/1: expected a token id from 0 to 99"),
   ("{\"input_ids\":7}", "data.jsonl:1:14: /input_ids: expected an array of token ids"),
@@ -43,11 +45,28 @@ import Testing
   ("{\"input_ids\":[1,2],\"attention_mask\":[1,2]}", "data.jsonl:1:40: /attention_mask/1: expected 0 or 1"),
   (
     "{\"input_ids\":[1,2],\"attention_mask\":[0,0]}",
-    "data.jsonl: none of 1 rows has a token to learn within 512 tokens"
+    "data.jsonl: none of 1 rows is left to learn from: 1 empty"
   ),
 ])
 func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
   #expect(message { try Prepared(data) } == expected)
+}
+
+@Test func numbersAreTakenAsTheyAreWritten() throws {
+  let rows = #"{"instruction":"x","output":4}"# + "\n" + #"{"instruction":2,"input":0.5,"output":-3.0}"#
+  let summary = try Prepared(rows).summary
+  #expect(summary.preview.map { $0.stretches.last?.text } == ["4</s>", "-3.0</s>"])
+  #expect(summary.preview[1].stretches.first?.text.contains("### Input:\n0.5\n") == true)
+}
+
+@Test func whatIsMissedIsSaid() throws {
+  let summary = try Prepared(#"{"instruction":"x","Input":"c","output":"","id":7}"#).summary
+  #expect(summary.unusedColumns == ["Input", "id"])
+  #expect(summary.warnings.contains { $0.hasPrefix("1 rows have an empty answer") })
+  let missing = failure { _ = try Prepared(#"{"instruction":"x","response":"y"}"#) }
+  #expect(missing.hint == "the row has 'instruction', 'response'; say which of them is meant with --field output=COLUMN")
+  let list = failure { _ = try Prepared(#"{"prompt":"x","completion":[{"role":"user","content":"y"}]}"#) }
+  #expect(list.hint == "lists of messages are read from 'messages': --field messages=completion")
 }
 
 @Test func columnsMayHaveOtherNames() throws {

@@ -83,10 +83,6 @@ final class Workspace: Sendable {
   }
 }
 
-extension RunSummary {
-  subscript(name: String) -> Digest? { outputs.first { $0.name == name }?.digest }
-}
-
 func failure(_ body: () throws -> Void) -> Failure? {
   do { try body() } catch { return error as? Failure }
   return nil

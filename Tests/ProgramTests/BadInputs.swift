@@ -158,7 +158,7 @@ extension BadInput {
     rows("text that is a number", #"{"text":1}"#, "rows.jsonl:1:9: /text: expected a string, found an integer"),
     rows("rows of two kinds", row + "\n{\"text\":\"a\"}", "rows.jsonl:2: a row with 'text' among rows with 'instruction'"),
     rows("id outside the vocabulary", #"{"input_ids":[1,259]}"#, "/input_ids/1: expected a token id from 0 to 258"),
-    rows("all rows masked", #"{"input_ids":[1,2],"labels":[-100,-100]}"#, "none of 1 rows has a token to learn"),
+    rows("all rows masked", #"{"input_ids":[1,2],"labels":[-100,-100]}"#, "none of 1 rows is left to learn from: 1 with nothing to learn"),
     rows("label that is another token", #"{"input_ids":[1,2],"labels":[1,3]}"#, "/labels/1: expected 2, as in input_ids, or -100"),
     rows("half a surrogate pair", #"{"text":"\ud800"}"#, "rows.jsonl:1:12: not valid JSON: half of a surrogate pair"),
     rows("all rows for validation", row, "--val-set-size leaves none of 1 rows to train on", "--val-set-size 1"),
@@ -322,7 +322,7 @@ extension BadInput {
       try $0.succeed("import-base", ["--base-model", "model", "-o", "odd"])
     },
     BadInput("input of a conversation", "generate", "--base base --prompt a --input b --chat", 64, "hint: leave --input out, or --chat", in: .base),
-    BadInput("choices without chance", "generate", "--base base --prompt a --seed 3", 64, "--top-p and --seed have no effect without --temperature", in: .base),
+    BadInput("choices without chance", "generate", "--base base --prompt a --seed 3", 64, "--seed has no effect without --temperature", in: .base),
     BadInput("more tokens than any text has", "generate", "--base base --prompt a --max-new-tokens 9223372036854775807", 64, "--max-new-tokens must be from 1 to 1000000", in: .base),
     BadInput("style and template", "prepare-data", "--base base --data-path data.jsonl --prompt-style plain --prompt-template t -o out", 64, "--prompt-style and --prompt-template exclude one another", in: .start),
     BadInput("checkpoint of another base", "merge", "--base other --checkpoint start -o out", 65, "'start' was made for the base", in: .start, damage: otherBase),

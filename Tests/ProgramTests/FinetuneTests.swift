@@ -62,6 +62,22 @@ import Testing
     #expect(configuration["peft_type"] == "LORA" && configuration["r"] == 3 && configuration["lora_alpha"] == 6)
   }
 
+  @Test func `several files are read, what a stage warns of is seen, and the end says how to ask the model`() throws {
+    let rows = { (names: [String]) in names.map { "{\"instruction\":\"\($0)\",\"output\":\"x\"}\n" }.joined() }
+    try sandbox.write(rows(["a", "b", "c"]), to: "one.jsonl")
+    try sandbox.write(rows(["d"]) + "{\"instruction\":\"e\",\"output\":\"\"}\n", to: "two.jsonl")
+    let command = ["finetune", "--base_model", "model", "--output_dir", "o", "--rank", "2", "--val_set_size", "0"]
+    let outcome = try sandbox.succeed("randlora", command + ["--data_path", "one.jsonl", "two.jsonl"])
+    #expect(outcome.errors.contains("warning: data: 1 rows have an empty answer"))
+    let show = try sandbox.succeed("randlora", ["show", "data", "--store", ".randlora", "--json"]).json()
+    #expect(show["dataset"]?["sources"]?.arrayValue?.compactMap { $0["rows"]?.integerValue } == [3, 2])
+    let ask = try #require(outcome.errors.split(separator: "\n").first { $0.hasPrefix("try it: randlora ") })
+    let words = ask.split(separator: " ").dropFirst(3).dropLast().map(String.init)
+    try sandbox.succeed("randlora", words + ["a", "--max-new-tokens", "2"])
+    let again = try sandbox.succeed("randlora", command + ["--data-path", "one.jsonl", "--data-path", "two.jsonl"])
+    #expect(again.errors.contains("0 made"))
+  }
+
   @Test func `a model of the Hub is tuned and the adapter pushed`() throws {
     let hub = try HubServer(sandbox, seeds: ["org/tiny": "model"])
     let flags = [
