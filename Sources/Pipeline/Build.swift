@@ -230,12 +230,13 @@ package final class Build: Sendable {
 
   // MARK: - Telling
 
-  func tell(_ event: RunEvent) {
+  /// - Parameter actions: how many run, or would run, of what is told.
+  func tell(_ event: RunEvent, actions: Int = 1) {
     state.withLock { state in
       switch event {
       case .reused: state.reused += 1
       case .wouldRun, .finished:
-        state.ran += 1
+        state.ran += actions
         state.hasSpoken = true
       default: state.hasSpoken = true
       }

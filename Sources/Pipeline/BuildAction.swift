@@ -195,9 +195,12 @@ extension Build {
       return stopped()
     }
     return fail(
-      action.label, failure(of: action, end), code: end.exitCode, lastLines: end.lastLines,
+      action.label, failure(of: action, end), code: isRequest(end) ? nil : end.exitCode, lastLines: end.lastLines,
       log: store.logPath(action.key))
   }
+
+  /// Whether a command ended with the code by which our own programs say that they can go on: it cannot.
+  private func isRequest(_ end: StageEnd) -> Bool { end.exitCode == Failure.Kind.interrupted.rawValue }
 
   private func failure(of action: Action, _ end: StageEnd) -> Failure {
     let how =

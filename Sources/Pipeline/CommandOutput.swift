@@ -24,7 +24,7 @@ struct CommandOutput {
   ///
   /// - Throws: `Failure.badData` naming a file that is missing, or one that nobody declared.
   func seal(as output: String, _ preimage: ActionPreimage, memo: DigestMemo) throws(Failure) {
-    let files = try Files.tree(directory)
+    let files = try filesMade()
     for declared in outputs where !files.contains(where: { Self.covers(declared, $0) }) {
       let isEmpty = Files.isDirectory(directory + "/" + declared)
       throw Failure(
@@ -46,6 +46,16 @@ struct CommandOutput {
       parameters: preimage.parameters)
     _ = try writer.publish(
       section: executables.isEmpty ? [:] : ["executable": .array(executables)], run: record)
+  }
+
+  private func filesMade() throws(Failure) -> [String] {
+    do throws(Failure) {
+      return try Files.tree(directory)
+    } catch {
+      throw Failure(
+        error.kind, "the command made what no artifact holds: " + error.message.replacing(directory + "/", with: "$output/"),
+        hint: "write files; copy what a link leads to")
+    }
   }
 
   private func isExecutable(_ file: String) throws(Failure) -> Bool {

@@ -22,7 +22,7 @@ package struct PipelineGraph {
   package var dot: String {
     var lines = ["digraph pipeline {", "  rankdir=LR;", "  node [shape=box];"]
     for stage in stages {
-      lines.append("  \(Self.quoted(stage.name)) [label=\(Self.quoted(stage.name + "\\n" + stage.program))];")
+      lines.append("  \(Self.quoted(stage.name)) [label=\(Self.quoted(stage.name, stage.program))];")
     }
     for (from, to, role) in edges {
       lines.append("  \(Self.quoted(from)) -> \(Self.quoted(to)) [label=\(Self.quoted(role))];")
@@ -41,7 +41,7 @@ package struct PipelineGraph {
       lines.append("  s\(number)[\"\(Self.escaped(name))\(program)\"]")
     }
     for (from, to, role) in edges {
-      lines.append("  s\(numbers[from] ?? 0) -->|\(Self.escaped(role))| s\(numbers[to] ?? 0)")
+      lines.append("  s\(numbers[from] ?? 0) -->|\"\(Self.escaped(role))\"| s\(numbers[to] ?? 0)")
     }
     return lines.joined(separator: "\n")
   }
@@ -70,11 +70,15 @@ package struct PipelineGraph {
     }
   }
 
-  private static func quoted(_ text: String) -> String {
-    "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
+  /// Lines as a string of Graphviz.
+  private static func quoted(_ lines: String...) -> String {
+    let escaped = lines.map { line in line.map { "\"\\".contains($0) ? "\\\($0)" : String($0) }.joined() }
+    return "\"\(escaped.joined(separator: "\\n"))\""
   }
 
+  /// With Mermaid's entities for what would be quotes, entities or HTML.
   private static func escaped(_ text: String) -> String {
-    text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "#quot;")
+    let entities: [Character: String] = ["\"": "#quot;", "#": "#35;", "<": "#lt;", ">": "#gt;", "&": "#amp;"]
+    return text.map { entities[$0] ?? String($0) }.joined()
   }
 }

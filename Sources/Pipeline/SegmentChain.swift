@@ -48,9 +48,10 @@ struct SegmentChain {
     let cuts = Set(multiples(of: stage.parameters.saveStep, upTo: total) + evaluated + [total]).sorted()
     let required = Set((stage.evaluation == nil ? [] : evaluated) + [total]).sorted()
     var evaluations: [Task<ActionOutcome, Never>] = []
-    var outcome = ActionOutcome.pending
+    var outcome = ActionOutcome.pending, planned = startStep
     for step in required {
-      outcome = try await reach(step, cuts: cuts)
+      outcome = try await reach(step, cuts: cuts, planned: planned)
+      planned = step
       if let evaluation = stage.evaluation, evaluated.contains(step) {
         let state = outcome
         evaluations.append(Task { await evaluate(state, at: step, evaluation) })
@@ -95,14 +96,16 @@ struct SegmentChain {
   }
 
   /// The state at a step: known, or run from the latest known state before it, piece by piece.
-  private func reach(_ target: Int, cuts: [Int]) async throws(Failure) -> ActionOutcome {
+  /// - Parameter planned: up to which step a plan has said what would run.
+  private func reach(_ target: Int, cuts: [Int], planned: Int) async throws(Failure) -> ActionOutcome {
     if let digest = try await known(at: target) {
       build.tell(.reused(label(target), digest))
       return .available(digest)
     }
     var (step, state) = try await latestKnown(before: target, cuts: cuts)
     if build.options.dryRun {
-      build.tell(.wouldRun(label(target), try await reasons(from: step, to: target)))
+      let calls = cuts.count { $0 > max(step, planned) && $0 <= target }
+      build.tell(.wouldRun(label(target), try await reasons(from: step, to: target)), actions: calls)
       return .pending
     }
     for cut in cuts where cut > step && cut <= target {

@@ -61,6 +61,7 @@ struct Variables: Sendable {
     }
     throw cursor.failure(
       "unknown variable '\(name)'",
-      hint: Suggestion.hint(for: name, among: names, calling: "variables") ?? "declare it under 'variables:'")
+      hint: Suggestion.nearest(to: name, among: names).map { "did you mean '\($0)'?" }
+        ?? "declare it under 'variables:', or leave it to the shell: $${\(name)}")
   }
 }

@@ -85,6 +85,9 @@ import StageSupport
     let (artifact, delivery) = try publish(to: destination, stage)
     stage.console.table(Self.summary(of: delivery.files))
     stage.console.note(Self.news(artifact, to, delivery))
+    if artifact.kind == .adapter, artifact.section.value["base_model_id"]?.isNull == true {
+      stage.console.note("it names no base model: import the base with --base-model-id ORG/NAME for others to find it by")
+    }
     try stage.publish(
       try stage.writer(), section: section(of: artifact, destination, delivery.files),
       metrics: delivery.push.map { [$0.record] } ?? [])

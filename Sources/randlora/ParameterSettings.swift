@@ -14,7 +14,7 @@ struct ParameterSettings: ParsableArguments {
   func values() throws(Failure) -> [(name: String, value: String)] {
     var values: [(name: String, value: String)] = []
     for setting in settings {
-      guard let equals = setting.firstIndex(of: "=") else {
+      guard let equals = setting.firstIndex(of: "="), equals > setting.startIndex else {
         throw Failure(.usage, "--set \(setting): expected NAME=VALUE")
       }
       values.append((String(setting[..<equals]), String(setting[setting.index(after: equals)...])))

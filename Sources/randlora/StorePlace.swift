@@ -23,7 +23,9 @@ enum StorePlace {
       do throws(Failure) {
         return try Store(existing: name)
       } catch {
-        throw Failure(error.kind, "RANDLORA_STORE_UPSTREAM: \(error.message)", hint: error.hint)
+        throw Failure(
+          error.kind, "RANDLORA_STORE_UPSTREAM: \(error.message)",
+          hint: "take it out of the variable; or make an empty store: mkdir -p '\(name)/objects' '\(name)/actions'")
       }
     }
   }

@@ -72,12 +72,12 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
   for (command, expected) in [
     ("true", "the command ended with success but did not make 'a' in $output"),
     ("touch $output/a $output/b", "the command made 'b', which is not among its outputs"),
-    ("ln -s /etc/passwd $output/a", "\(work("store"))"),
-    ("exit 3", "command failed with exit code 3"),
+    ("ln -s /etc/passwd $output/a", "the command made what no artifact holds: $output/a is neither a file nor a directory"),
+    ("exit 3", "command failed with exit code 3"), ("exit 75", "command failed with exit code 75"),
     ("kill -9 $$$$", "command was killed by signal 9"),
   ] {
     let summary = try await work.run("stages:\n  s: {command: \"\(command)\", outputs: [a]}")
-    #expect(summary.exitCode != 0)
+    #expect(summary.exitCode != 0 && summary.exitCode != 75)
     #expect(work.failures.first?.failure.message.hasPrefix(expected) == true, "\(work.failures)")
     #expect(try Files.names(in: work("store/objects")) == [])
     #expect(try Files.names(in: work("store/tmp")) == [])
@@ -171,7 +171,7 @@ private func content(_ work: Workspace, _ digest: Digest?, _ file: String) throw
   try work.write("tries", "")
   // The code that programs end with when they can be resumed means nothing special of a command.
   let odd = try await work.run("stages:\n  s: {command: \"echo try >> again; exit 75\", retries: 1, outputs: [a]}")
-  #expect(odd.exitCode == 75)
+  #expect(odd.exitCode == 65)
   #expect(work.failures.first?.failure.message == "command failed with exit code 75")
   #expect(try Files.contents(of: work("again")) == Array("try\ntry\n".utf8))
   let once = yaml.replacingOccurrences(of: "retries: 2", with: "retries: 1").replacingOccurrences(of: ">&2", with: "")

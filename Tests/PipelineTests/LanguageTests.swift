@@ -176,7 +176,16 @@ private func message(_ yaml: String, set settings: [(name: String, value: String
   #expect(graph.text == "a (x)\nb (y) ← base: a\nc (z) ← state: b, base: a")
   #expect(graph.dot.contains("  \"a\" -> \"c\" [label=\"base\"];"))
   #expect(graph.mermaid.hasPrefix("flowchart LR\n  s0[\"a<br>x\"]"))
-  #expect(graph.mermaid.hasSuffix("  s0 -->|base| s2"))
+  #expect(graph.mermaid.hasSuffix("  s0 -->|\"base\"| s2"))
+}
+
+@Test func namesInAGraphAreNoSyntax() throws {
+  let yaml = #"stages: {a: {stage: x, matrix: {v: ['q"q', 'b\s', '<b>|#35;']}}}"#
+  let graph = PipelineGraph(try PipelineFile(yaml: yaml, path: "p.yaml").stages)
+  #expect(graph.dot.contains(#"  "a[v=q\"q]" [label="a[v=q\"q]\nx"];"#))
+  #expect(graph.dot.contains(#"  "a[v=b\\s]" [label="a[v=b\\s]\nx"];"#))
+  #expect(graph.mermaid.contains(#"s0["a[v=q#quot;q]<br>x"]"#))
+  #expect(graph.mermaid.contains(##"s2["a[v=#lt;b#gt;|#35;35;]<br>x"]"##))
 }
 
 @Test func noMutationOfAPipelineFileCrashes() {

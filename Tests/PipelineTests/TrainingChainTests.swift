@@ -35,6 +35,16 @@ private func pipeline(_ with: String, _ more: String = "") -> String {
   #expect(extended["trained"] == whole["trained"])
 }
 
+@Test func aPlanCountsWhatARunMakes() async throws {
+  let work = try Workspace()
+  try await work.run(pipeline("max-steps: 4"))
+  let yaml = pipeline("max-steps: 10, save-step: 2, eval-step: 3, schedule: linear", "    evaluate: true\n")
+  var options = RunOptions()
+  options.dryRun = true
+  let planned = try await work.run(yaml, options: options).ran, made = try await work.run(yaml).ran
+  #expect(planned == made && made == 11)
+}
+
 @Test func underAScheduleWithAHorizonAnExtensionRunsAll() async throws {
   let work = try Workspace()
   try await work.run(pipeline("max-steps: 10, schedule: linear"))

@@ -78,7 +78,7 @@ func sandboxWithBase(id: String? = nil) throws -> Sandbox {
     saying: "--rank cannot go with --from-adapter")
   try sandbox.fail(
     "init-adapter", ["--base", "base", "--from-adapter", "nowhere", "-o", "three"], code: 66,
-    saying: "nowhere/adapter_config.json")
+    saying: "there is no directory 'nowhere'")
 }
 
 @Test(arguments: [
