@@ -7,9 +7,18 @@ struct Band: Sendable {
 
   /// The rows that reach into some columns.
   func rows(in columns: Range<Int>) -> Range<Int> {
-    let end = first.firstIndex { $0 >= columns.upperBound } ?? rows
-    let start = last.firstIndex { $0 > columns.lowerBound } ?? rows
-    return min(start, end)..<end
+    let end = Self.count(first, below: columns.upperBound)
+    return min(Self.count(last, below: columns.lowerBound + 1), end)..<end
+  }
+
+  /// How many of the bounds, which do not fall, are below a column.
+  private static func count(_ bounds: [Int32], below column: Int) -> Int {
+    var (low, high) = (0, bounds.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(bounds[middle]) < column { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// The columns that some rows, at least one, reach into.

@@ -2,8 +2,8 @@
 ///
 /// The bits are those of the whole products: what is left out is zero or not wanted.
 extension MatMul {
-  /// Columns of a result, whole panels of every level, and rows of a left matrix between which the band's edge is looked up again.
-  private static let bandColumns = 48, bandRows = 24
+  /// Columns of a result, a panel, and rows of a left matrix between which the band's edge is looked up again.
+  private static let bandColumns = PanelProduct.bestPanelColumns, bandRows = 24
 
   /// Some columns of `c = a · b` inside of a band; outside of it they are undefined.
   /// - Parameters:
