@@ -44,6 +44,14 @@ extension DataFormat {
     }
   }
 
+  /// Whether rows are told by line breaks.
+  var hasLines: Bool {
+    switch self {
+    case .lines, .table: true
+    case .array, .text: false
+    }
+  }
+
   /// White space as JSON has it, and what a byte order mark is made of.
   static func isSpace(_ byte: UInt8) -> Bool {
     switch byte {

@@ -68,7 +68,13 @@ package struct DataMember {
     guard beginning.count == Self.beginning || !beginning.allSatisfy(DataFormat.isSpace) else {
       throw DataFile.empty(name)
     }
-    return DataFormat(beginning: beginning, name: path, columns: columns)
+    let format = DataFormat(beginning: beginning, name: path, columns: columns)
+    let (feed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+    if format.hasLines, !beginning.contains(feed), beginning.dropLast().contains(carriageReturn) {
+      throw Failure(
+        .badData, "\(name): its lines end with carriage returns alone", hint: "convert it: tr '\\r' '\\n' < OLD > NEW")
+    }
+    return format
   }
 
   private func forEachLine(

@@ -7,6 +7,8 @@ package struct StoreScrub: Sendable {
     /// The digest of an object, or the key of a record.
     package let digest: Digest
     package let isRecord: Bool
+    /// Whether something is gone rather than changed: the model that a base refers to has moved, say.
+    package let isLoss: Bool
     package let reason: String
   }
 
@@ -28,7 +30,8 @@ package struct StoreScrub: Sendable {
         (objects, bytes) = (objects + 1, bytes + size)
         advance(size)
       } catch {
-        damages.append(Damage(digest: digest, isRecord: false, reason: error.message))
+        damages.append(
+          Damage(digest: digest, isRecord: false, isLoss: error.kind == .missingInput, reason: error.message))
         if quarantines { store.quarantine(digest) }
       }
     }
@@ -37,7 +40,7 @@ package struct StoreScrub: Sendable {
         records += 1
         if !Files.isDirectory(store.objectPath(record.output)) { missing += 1 }
       } else {
-        damages.append(Damage(digest: key, isRecord: true, reason: "the record \(key) is damaged"))
+        damages.append(Damage(digest: key, isRecord: true, isLoss: false, reason: "the record \(key) is damaged"))
         if quarantines { store.setAside(store.recordPath(key)) }
       }
     }

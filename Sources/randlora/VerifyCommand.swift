@@ -40,7 +40,7 @@ extension StoreScrub {
   fileprivate var lines: [String] {
     let sum = "\(NumberText.count(objects)) artifacts (\(NumberText.bytes(bytes))) and \(NumberText.count(records)) records are whole"
     let lost = missing == 0 ? [] : ["\(NumberText.count(missing)) records lead to artifacts that are gone"]
-    return damages.map { "damaged: \($0.reason)" } + [sum] + lost
+    return damages.map { "\($0.isLoss ? "incomplete" : "damaged"): \($0.reason)" } + [sum] + lost
   }
 
   fileprivate var json: JSON {

@@ -76,6 +76,9 @@ func `what is wrong in an array is named by line and column`(text: String, expec
   #expect(message(directory.path + "/none").hasPrefix("missingInput: cannot open 'none'"))
   #expect(message(try directory.write("d.txt", Array("a\nb\0".utf8))) == "d.txt:2: a zero byte, which no text has")
   #expect(message(try directory.write("c.csv", [0xFF, 0xFE, 0x61, 0])) == "c.csv: the text is UTF-16")
+  for (name, text) in [("old.csv", "text,id\rx,1\r"), ("old.jsonl", "{\"text\":\"x\"}\r{\"text\":\"y\"}")] {
+    #expect(message(try directory.write(name, Array(text.utf8))) == "\(name): its lines end with carriage returns alone")
+  }
 }
 
 @Test func `words stand for files, directories and patterns`() throws {

@@ -76,3 +76,10 @@ func `every stage refuses flags that it does not know`(program: String) throws {
   let progress = try JSONDocument(String(line), source: "progress").root["progress"]
   #expect(progress?["unit"] == "byte" && progress?["done"] == progress?["total"])
 }
+
+@Test func `the runner says what is wrong with its flags as its stages do`() throws {
+  let sandbox = try Sandbox()
+  let outcome = try sandbox.run("randlora", ["run", "--jbos", "3", "p.yaml"])
+  #expect(outcome.code == 64)
+  #expect(outcome.errors == "error: Unknown option '--jbos'. Did you mean '--jobs'?\nhint: see 'randlora run --help'\n")
+}
