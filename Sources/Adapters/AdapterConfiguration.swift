@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Failures
+import JSON
 import RegularExpressions
 
 package enum AdapterMethod: String, Sendable, CaseIterable {
@@ -111,7 +112,9 @@ package struct AdapterConfiguration: Sendable, Equatable {
   /// The adapted modules in the model's order; at least one.
   /// - Parameter modules: all linear layers of the model, its output head included.
   package func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
-    let targets = try targetModules.select(from: modules), named = try excludedModules?.exclude(from: targets) ?? targets
+    let targets = try targetModules.select(from: modules)
+    let excluded = Set((try excludedModules?.matches(in: targets) ?? []).map { ByteString($0.name) })
+    let named = targets.filter { !excluded.contains(ByteString($0.name)) }
     guard !named.isEmpty else {
       throw Failure(.usage, "exclude_modules leaves out every target module", hint: "name fewer of them")
     }

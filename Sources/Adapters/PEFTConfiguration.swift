@@ -96,16 +96,11 @@ extension AdapterConfiguration {
     "runtime_config", "eva_config",
   ]
 
-  /// Fields with more than one value that changes nothing.
-  private static let allowedValues: [(field: String, values: [JSON])] = [
-    ("task_type", ["CAUSAL_LM"]), ("init_weights", [true, false]),
-    ("init_lora_weights", [true, false, "gaussian", "orthogonal", "eva"]),
-  ]
-
-  private static let hints: [(field: String, hint: String)] = [
-    ("task_type", "known are CAUSAL_LM and null"),
+  /// Fields with more than one value that changes nothing, and what to do about another one.
+  private static let allowedValues: [(field: String, values: [JSON], hint: String?)] = [
+    ("task_type", ["CAUSAL_LM"], "known are CAUSAL_LM and null"), ("init_weights", [true, false], nil),
     (
-      "init_lora_weights",
+      "init_lora_weights", [true, false, "gaussian", "orthogonal", "eva"],
       "PEFT changed the base's weights for it: save it with path_initial_model_for_weight_conversion"
     ),
   ]
@@ -118,8 +113,7 @@ extension AdapterConfiguration {
       if let allowed, allowed.values.contains(cursor.value) { continue }
       throw cursor.failure(
         "'\(name)' with the value \(cursor.value.text(indent: 0)) is not supported",
-        hint: hints.first { $0.field.utf8.elementsEqual(name.utf8) }?.hint
-          ?? "merge the adapter in PEFT with merge_and_unload(), save the model and import that")
+        hint: allowed?.hint ?? "merge the adapter in PEFT with merge_and_unload(), save the model and import that")
     }
   }
 

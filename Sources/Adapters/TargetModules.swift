@@ -37,21 +37,20 @@ package enum TargetModules: Sendable, Equatable {
       self = text.lowercased() == Self.allLinearName ? .allLinear : .pattern(text)
       return
     }
-    var names: [String] = []
-    for element in try cursor.elements() { names.append(try element.string()) }
+    let names = try Self.names(cursor)
     guard !names.isEmpty else { throw cursor.failure("no target modules are named") }
     self = .names(names)
   }
 
   /// Reads `exclude_modules`, where every string is an expression and names need not fit anything.
   init(excluded cursor: JSONCursor) throws(Failure) {
-    if let text = cursor.value.stringValue {
-      self = .pattern(text)
-      return
-    }
+    if let pattern = cursor.value.stringValue { self = .pattern(pattern) } else { self = .names(try Self.names(cursor)) }
+  }
+
+  private static func names(_ cursor: JSONCursor) throws(Failure) -> [String] {
     var names: [String] = []
     for element in try cursor.elements() { names.append(try element.string()) }
-    self = .names(names)
+    return names
   }
 
   var peftJSON: JSON {
@@ -71,42 +70,33 @@ package enum TargetModules: Sendable, Equatable {
 
   /// The chosen modules in the model's order. Every name must fit at least one module.
   func select(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
-    switch self {
-    case .allLinear: return modules.filter { !$0.isOutputHead }
-    case .names(let names):
+    if case .names(let names) = self {
       for name in names where !modules.contains(where: { Self.fits($0.name, name) }) {
         throw Self.noModule("no linear layer is called '\(name)'", modules)
       }
-      return modules.filter { module in names.contains { Self.fits(module.name, $0) } }
+    }
+    let chosen = try matches(in: modules)
+    if case .pattern(let pattern) = self, chosen.isEmpty {
+      throw Self.noModule("no linear layer matches the pattern '\(pattern)'", modules)
+    }
+    return chosen
+  }
+
+  /// The modules that are meant, if any is, in the model's order.
+  func matches(in modules: [LinearModule]) throws(Failure) -> [LinearModule] {
+    switch self {
+    case .allLinear: return modules.filter { !$0.isOutputHead }
+    case .names(let names): return modules.filter { module in names.contains { Self.fits(module.name, $0) } }
     case .pattern(let pattern):
-      let expression = try Self.expression(pattern)
+      let expression: RegularExpression
+      do throws(Failure) {
+        expression = try RegularExpression(pattern)
+      } catch {
+        throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
+      }
       var chosen: [LinearModule] = []
       for module in modules where try expression.wholeMatch(module.name) { chosen.append(module) }
-      guard !chosen.isEmpty else {
-        throw Self.noModule("no linear layer matches the pattern '\(pattern)'", modules)
-      }
       return chosen
-    }
-  }
-
-  /// The modules that are not among the chosen.
-  func exclude(from modules: [LinearModule]) throws(Failure) -> [LinearModule] {
-    switch self {
-    case .allLinear: return modules.filter(\.isOutputHead)
-    case .names(let names): return modules.filter { module in !names.contains { Self.fits(module.name, $0) } }
-    case .pattern(let pattern):
-      let expression = try Self.expression(pattern)
-      var left: [LinearModule] = []
-      for module in modules where try !expression.wholeMatch(module.name) { left.append(module) }
-      return left
-    }
-  }
-
-  private static func expression(_ pattern: String) throws(Failure) -> RegularExpression {
-    do throws(Failure) {
-      return try RegularExpression(pattern)
-    } catch {
-      throw Failure(.usage, "target modules: \(error.message)", hint: error.hint)
     }
   }
 

@@ -194,13 +194,10 @@ extension Build {
       tell(.interrupted(action.label, step: nil))
       return stopped()
     }
-    return fail(
-      action.label, failure(of: action, end), code: isRequest(end) ? nil : end.exitCode, lastLines: end.lastLines,
+    return fail(  // a command that ends like an interruption has failed, and nothing goes on from it
+      action.label, failure(of: action, end), code: end.isInterruption ? nil : end.exitCode, lastLines: end.lastLines,
       log: store.logPath(action.key))
   }
-
-  /// Whether a command ended with the code by which our own programs say that they can go on: it cannot.
-  private func isRequest(_ end: StageEnd) -> Bool { end.exitCode == Failure.Kind.interrupted.rawValue }
 
   private func failure(of action: Action, _ end: StageEnd) -> Failure {
     let how =
@@ -215,7 +212,5 @@ extension Build {
 
 extension Action {
   /// Whether it stopped on request and can go on from there. What a command means by its exit codes is its own affair.
-  fileprivate func isResumable(_ end: StageEnd) -> Bool {
-    call.outputs == nil && end.cause == .exited(Failure.Kind.interrupted.rawValue)
-  }
+  fileprivate func isResumable(_ end: StageEnd) -> Bool { call.outputs == nil && end.isInterruption }
 }

@@ -101,6 +101,9 @@ package struct StageEnd: Sendable {
     (self.cause, self.lastLines, self.warnings) = (cause, lastLines, warnings)
   }
 
+  /// Whether it ended with the code by which our own programs say that they were stopped and can go on.
+  var isInterruption: Bool { cause == .exited(Failure.Kind.interrupted.rawValue) }
+
   /// As a shell has it: 128 + signal for a killed process, and 124 as timeout(1) has it.
   package var exitCode: Int32 {
     switch cause {

@@ -124,8 +124,8 @@ struct FinetuneCommand: AsyncParsableCommand {
     let evaluates = valSetSize != 0
     let quantization = quantize ? [("base.quantize", "nf4")] : []
     let data = try dataPath.map { path throws(Failure) in JSON.string(try Self.place(path)) }
-    return quantization + [("data.data-path", JSON.array(data).text(indent: 0))] + [
-      ("base_model", try Self.place(baseModel)), ("output_dir", output),
+    return quantization + [
+      ("base_model", try Self.place(baseModel)), ("data.data-path", JSON.array(data).text(indent: 0)), ("output_dir", output),
       ("batch_size", "\(batchSize ?? 4)"), ("accumulation", "\(max(1, 16 / (batchSize ?? 4)))"),
       ("num_epochs", "\(numEpochs)"), ("learning_rate", "\(learningRate)"), ("cutoff_len", "\(cutoffLen)"),
       ("val_set_size", "\(valSetSize)"), ("evaluate", "\(evaluates)"),
