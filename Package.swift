@@ -71,7 +71,7 @@ let package = Package(
     library(
       "Artifacts", ["Failures", "JSON", "CCrypto", "CLinux"],
       resources: [.embedInCode("Schemas")]),  // a link to schemas/
-    library("Tensor", ["Failures", "CKernels"]),
+    library("Tensor", ["CKernels"]),
     library("Checkpoint", ["Failures", "JSON", "Tensor"]),
     library("RegularExpressions", ["Failures", "CPCRE2"]),
     library("Tokenizer", ["Failures", "JSON", "RegularExpressions", "CUTF8Proc"]),
@@ -79,10 +79,10 @@ let package = Package(
     library("DataFormats", ["Failures", "JSON", "Artifacts", "CArchive", "CZlib", "CSnappy"]),
     library("Datasets", ["Failures", "JSON", "CCrypto", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "DataFormats"]),
     library("Adapters", ["Failures", "JSON", "RegularExpressions", "Tensor", "Checkpoint"]),
-    library("Transformer", ["Failures", "JSON", "Tensor", "Checkpoint", "Adapters"]),
+    library("Transformer", ["Failures", "Tensor", "Checkpoint", "Adapters"]),
     library("Training", ["Failures", "JSON", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer"]),
     library("Pipeline", ["Failures", "JSON", "Artifacts", yams, subprocess]),
-    library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Adapters", "Transformer", "Training"]),
+    library("ModelArtifacts", ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Adapters", "Transformer", "Training"]),
     // The only room that links OpenBLAS, which starts threads wherever it is loaded, used or not.
     library(
       "Conversion",
@@ -92,16 +92,16 @@ let package = Package(
 
     program(
       "train-step",
-      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training",
-        "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Datasets", "Adapters", "Training", "ModelArtifacts",
+        "StageSupport"]),
     program(
       "generate",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "ChatTemplates", "Datasets", "Transformer", "Training",
         "ModelArtifacts", "StageSupport"]),
     program(
       "evaluate",
-      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Tokenizer", "Datasets", "Adapters", "Transformer",
-        "Training", "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Datasets", "Adapters", "Transformer", "Training",
+        "ModelArtifacts", "StageSupport"]),
     program(
       "import-base",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "ModelArtifacts", "Hub", "StageSupport"]),
@@ -114,7 +114,7 @@ let package = Package(
         "StageSupport"]),
     program(
       "merge",
-      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "StageSupport"]),
+      ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "ModelArtifacts", "StageSupport"]),
     program(
       "convert-to-lora",
       ["Failures", "JSON", "Artifacts", "Tensor", "Checkpoint", "Adapters", "ModelArtifacts", "Conversion", "StageSupport"]),
@@ -142,7 +142,7 @@ let package = Package(
     tests("Tokenizer", using: ["Failures", "JSON", "ChatTemplates", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("ChatTemplates", using: ["Failures", "JSON", "TestSupport"], resources: [.copy("Fixtures")]),
     tests("DataFormats", using: ["Failures", "JSON", "CArchive", "TestSupport"], resources: [.copy("Fixtures")]),
-    tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "ChatTemplates", "Checkpoint"]),
+    tests("Datasets", using: ["Failures", "JSON", "Tokenizer", "ChatTemplates", "TestSupport"]),
     tests("Adapters", using: ["Failures", "JSON", "Tensor", "Checkpoint", "TestSupport"]),
     tests("Transformer", using: ["Failures", "JSON", "Tensor", "Checkpoint", "Datasets", "Adapters", "TestSupport"]),
     tests(
@@ -151,12 +151,12 @@ let package = Package(
     tests("Pipeline", using: ["Failures", "JSON", "Artifacts", yams, "TestSupport"]),
     tests("Conversion", using: ["Failures", "Tensor", "Checkpoint", "Adapters", "TestSupport"]),
     tests("Hub", using: ["Failures", "Artifacts", "CArchive", "TestSupport"]),
-    tests("StageSupport", using: ["Failures", "JSON", "Artifacts"]),
+    tests("StageSupport", using: ["Failures", "JSON", "Artifacts", argumentParser]),
     // Runs the built programs: they are dependencies so that they are there.
     .testTarget(
       name: "ProgramTests",
       dependencies: [
-        "JSON", "Artifacts", "Tensor", "Checkpoint", "TestSupport",
+        "JSON", "Tensor", "Checkpoint", "TestSupport",
         "import-base", "prepare-data", "init-adapter", "train-step", "evaluate", "generate", "merge", "convert-to-lora",
         "push-artifact", "randlora", "benchmark",
       ],

@@ -34,7 +34,7 @@ package enum Interruption {
       _ = unsafe sigaddset(&signals, signal)
     }
     // A file that may not grow is an error like a full disk, with a sentence of its own.
-    _ = unsafe signal(SIGXFSZ, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     // A child of a thread that blocks them (all of libdispatch's do) has inherited that.
     _ = unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
