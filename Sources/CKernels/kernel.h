@@ -1,4 +1,4 @@
-// What every kernel file shares: dispatch, fixed accumulators, and exp.
+// What kernel files share: dispatch, fixed accumulators, exp, and the values of 4-bit blocks.
 
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -11,6 +11,7 @@
 #define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define INLINE static inline __attribute__((always_inline))
 #define LANES 16
+#define ONE_127TH 7.874015718698502e-3f
 
 // Adds 16 lanes in a fixed order.
 INLINE float sum_lanes(const float *lanes) {
@@ -53,6 +54,17 @@ INLINE float fast_tanh(float x) {
   p = p * z - 3.33332819422e-1f;
   float small = p * z * x + x;
   return size < 0.625f ? small : x < 0.0f ? -large : large;
+}
+
+// Of 4-bit blocks, the scale of one: as it is, or a code under a block of scales of its own.
+INLINE float block_scale(const rl_blocks *b, size_t block) {
+  if (b->absmax) return b->absmax[block];
+  return b->nested_code[b->absmax_codes[block]] * b->nested_absmax[block / RL_NESTED_BLOCK] + b->nested_offset;
+}
+
+// The value of each code: what a byte whose high nibble it is begins with.
+INLINE void sixteen_values(const float *pairs, float *values) {
+  for (int code = 0; code < 16; code++) values[code] = pairs[2 * (code << 4)];
 }
 
 #endif

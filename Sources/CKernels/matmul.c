@@ -171,37 +171,44 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
 #define FEW_ABREAST 4
 #define FEW_ROWS 16
 
-// Eight elements of a matrix from one on, as floats.
-INLINE void load_eight(int bf16, const void *x, size_t at, vector8 *to) {
-  typedef uint16_t halves __attribute__((vector_size(16), aligned(2)));
-  typedef uint32_t wholes __attribute__((vector_size(32)));
-  if (bf16) {
-    *to = (vector8)(__builtin_convertvector(*(const halves *)((const uint16_t *)x + at), wholes) << 16);
-  } else {
-    *to = *(const vector8 *)((const float *)x + at);
-  }
+// The first or second of the two bfloat16 in each lane, as floats.
+INLINE vector8 half_of(vector8 words, size_t second) {
+  typedef uint32_t bits __attribute__((vector_size(32)));
+  return (vector8)(second ? (bits)words & 0xFFFF0000 : (bits)words << 16);
 }
 
-// Up to 4 rows of the left matrix, contiguous each, times up to 8 columns of the right one, contiguous each: these are transposed
-// in registers, eight of the depth at a time. An element is the same chain as in the tiles. Where `fetching`, the next eight
-// columns are asked for, a cache line at a time, for the second cache: for the first one they would wait in line with what is
-// read at once.
-INLINE void few(int bf16, size_t rows, size_t columns, size_t depth, float alpha, const float *restrict a, size_t a_stride,
-                const void *restrict b, size_t b_stride, int fetching, int adding, size_t stride, float *restrict c) {
-  vector8 sums[FEW_ABREAST] = {{0}}, row[8], right[8];
-  const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
-  for (size_t k = 0; k < depth; k += 8) {
-    UNROLLED for (size_t i = 0; i < 8; i++) {
-      if (fetching && k * size % 64 == 0) __builtin_prefetch((const char *)b + ((i + 8) * b_stride + k) * size, 0, 2);
-      load_eight(bf16, b, (i < columns ? i : 0) * b_stride + k, &row[i]);
+// Columns that are multiplied at a time: of one row twice as many, for the multiply-adds of one chain wait for one another.
+#define FEW_COLUMNS(rows) ((rows) == 1 ? 16 : 8)
+
+// Up to 4 rows of the left matrix, contiguous each, times some columns of the right one, up to `most` (8 or 16), contiguous each:
+// these are transposed in registers, eight words at a time, each of which is a float or two bfloat16. An element is the same
+// chain as in the tiles. Where `fetching`, as many columns more are asked for, a cache line at a time, for the second cache: for
+// the first one they would wait in line with what is read at once.
+INLINE void few(int bf16, size_t rows, size_t most, size_t columns, size_t depth, float alpha, const float *restrict a,
+                size_t a_stride, const void *restrict b, size_t b_stride, int fetching, int adding, size_t stride,
+                float *restrict c) {
+  const size_t groups = most / 8, each = bf16 ? 2 : 1, size = sizeof(float) / each;
+  vector8 sums[2][FEW_ABREAST] = {{{0}}}, row[8], words[2][8];
+  for (size_t k = 0; k < depth; k += 8 * each) {
+    UNROLLED for (size_t g = 0; g < groups; g++) {
+      UNROLLED for (size_t i = 0; i < 8; i++) {
+        size_t column = 8 * g + i;
+        if (fetching && k * size % 64 == 0)
+          __builtin_prefetch((const char *)b + ((column + most) * b_stride + k) * size, 0, 2);
+        const char *from = (const char *)b + ((column < columns ? column : 0) * b_stride + k) * size;
+        __builtin_memcpy(&row[i], from, sizeof row[i]);
+      }
+      transpose(row, words[g]);
     }
-    transpose(row, right);
-    UNROLLED for (size_t i = 0; i < 8; i++) UNROLLED for (size_t r = 0; r < rows; r++)
-      sums[r] = __builtin_elementwise_fma(a[r * a_stride + k + i] - (vector8){0}, right[i], sums[r]);
+    UNROLLED for (size_t i = 0; i < 8 * each; i++) UNROLLED for (size_t g = 0; g < groups; g++) {
+      vector8 right = bf16 ? half_of(words[g][i / 2], i % 2) : words[g][i];
+      UNROLLED for (size_t r = 0; r < rows; r++)
+        sums[g][r] = __builtin_elementwise_fma(a[r * a_stride + k + i] - (vector8){0}, right, sums[g][r]);
+    }
   }
   UNROLLED for (size_t r = 0; r < rows; r++)
     for (size_t i = 0; i < columns; i++) {
-      float sum = alpha * sums[r][i];
+      float sum = alpha * sums[i / 8][r][i % 8];
       c[r * stride + i] = adding ? c[r * stride + i] + sum : sum;
     }
 }
@@ -209,14 +216,17 @@ INLINE void few(int bf16, size_t rows, size_t columns, size_t depth, float alpha
 typedef void few_function(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const void *b,
                           size_t b_stride, int fetching, int adding, size_t stride, float *c);
 
-#define FEW(BF16, ROWS)                                                                                                 \
+#define FEW(BF16, ROWS)                                                                                                  \
   MATMUL_V3 static void few_##BF16##_##ROWS(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, \
                                             const void *b, size_t b_stride, int fetching, int adding, size_t stride,    \
                                             float *c) {                                                                 \
-    if (columns == 8) {                                                                                                 \
-      few(BF16, ROWS, 8, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                          \
+    const size_t most = FEW_COLUMNS(ROWS);                                                                              \
+    if (columns == most) {                                                                                              \
+      few(BF16, ROWS, most, most, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                 \
+    } else if (columns <= 8) {                                                                                          \
+      few(BF16, ROWS, 8, columns, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                 \
     } else {                                                                                                            \
-      few(BF16, ROWS, columns, depth, alpha, a, a_stride, b, b_stride, 0, adding, stride, c);                           \
+      few(BF16, ROWS, most, columns, depth, alpha, a, a_stride, b, b_stride, 0, adding, stride, c);                     \
     }                                                                                                                   \
   }
 FEW(0, 1) FEW(0, 2) FEW(0, 3) FEW(0, 4)
@@ -324,12 +334,12 @@ size_t rl_matmul_few_rows(int level) { return level >= 3 ? FEW_ROWS : 0; }
 
 void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
                    const void *b, int bf16, size_t b_stride, int adding, size_t stride, float *c) {
-  size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
-  for (size_t j = 0; j < columns; j += 8)
+  size_t size = bf16 ? sizeof(uint16_t) : sizeof(float), width = FEW_COLUMNS(rows);
+  for (size_t j = 0; j < columns; j += width)
     for (size_t k = 0; k < depth; k += chain)
       for (size_t i = 0; i < rows; i += FEW_ABREAST) {
-        size_t m = rows - i < FEW_ABREAST ? rows - i : FEW_ABREAST, n = columns - j < 8 ? columns - j : 8;
-        int fetching = i == 0 && j + 16 <= columns;
+        size_t m = rows - i < FEW_ABREAST ? rows - i : FEW_ABREAST, n = columns - j < width ? columns - j : width;
+        int fetching = i == 0 && j + 2 * width <= columns;
         few_tiles[bf16][m - 1](n, depth - k < chain ? depth - k : chain, alpha, a + i * a_stride + k, a_stride,
                                (const char *)b + (j * b_stride + k) * size, b_stride, fetching, adding || k > 0, stride,
                                c + i * stride + j);

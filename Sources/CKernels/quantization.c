@@ -2,12 +2,6 @@
 #include <immintrin.h>
 #include <math.h>
 
-// The scale of a block: as it is, or a code under a block of scales of its own.
-INLINE float block_scale(const rl_blocks *b, size_t block) {
-  if (b->absmax) return b->absmax[block];
-  return b->nested_code[b->absmax_codes[block]] * b->nested_absmax[block / b->nested_block] + b->nested_offset;
-}
-
 // Elements that lie in whole bytes of one block: the processor looks up as many values at a time as its registers hold.
 typedef void lookup_function(size_t bytes, const uint8_t *codes, const float *pairs, float scale, float *y);
 
@@ -27,11 +21,6 @@ static void lookup(size_t bytes, const uint8_t *codes, const float *pairs, float
 INLINE __m128i sixteen_codes(const uint8_t *codes) {
   __m128i x = _mm_loadl_epi64((const __m128i *)codes), low = _mm_set1_epi8(15);
   return _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(x, 4), low), _mm_and_si128(x, low));
-}
-
-// The value of each code: what a byte whose high nibble it is begins with.
-INLINE void sixteen_values(const float *pairs, float *values) {
-  for (int code = 0; code < 16; code++) values[code] = pairs[2 * (code << 4)];
 }
 
 __attribute__((target("arch=x86-64-v3"))) static void lookup_v3(size_t bytes, const uint8_t *codes, const float *pairs,
@@ -86,7 +75,7 @@ void rl_dequantize_4bit(int level, const rl_blocks *b, size_t start, size_t rows
 }
 
 KERNEL void rl_dequantize_8bit(size_t n, float scale, const int8_t *restrict codes, float *restrict y) {
-  for (size_t i = 0; i < n; i++) y[i] = (float)codes[i] * scale * 7.874015718698502e-3f;
+  for (size_t i = 0; i < n; i++) y[i] = (float)codes[i] * scale * ONE_127TH;
 }
 
 KERNEL void rl_round_bf16(size_t n, float *y) {

@@ -90,8 +90,9 @@ extension ChatEncoder {
   private func marked(
     _ conversation: Conversation, _ whole: ChatTemplate.Rendered
   ) throws(Failure) -> [Range<Int>] {
-    guard masksHistory, let last = conversation.answers.last else { return whole.generations }
-    let earlier = try render(conversation.prefix(last)).generations.count
+    let first = masksHistory ? conversation.answers.last ?? conversation.given : conversation.given
+    guard first > 0 else { return whole.generations }
+    let earlier = try render(conversation.prefix(first)).generations.count
     return Array(whole.generations.dropFirst(earlier))
   }
 

@@ -6,9 +6,11 @@ package struct Conversation: Sendable {
   /// Objects with `role`, `content` and what else templates know (`tool_calls`, `name`, `reasoning_content`).
   package private(set) var messages: [JSON]
   package let tools: JSON?
+  /// How many messages, the first, are the prompt: none of them is learned.
+  private(set) var given: Int
 
-  package init(messages: [JSON], tools: JSON? = nil) {
-    (self.messages, self.tools) = (messages, tools)
+  package init(messages: [JSON], tools: JSON? = nil, given: Int = 0) {
+    (self.messages, self.tools, self.given) = (messages, tools, given)
   }
 
   /// Reads OpenAI's `messages`, or ShareGPT's `conversations`.
@@ -19,22 +21,27 @@ package struct Conversation: Sendable {
   ///   - system: a system prompt beside the list.
   /// - Throws: `Failure.badData` naming the message and field that is wrong.
   init(turns: JSONCursor, tools: JSONCursor?, system: JSONCursor?) throws(Failure) {
-    var messages: [JSON] = []
-    for turn in try turns.elements() { messages.append(try Self.message(turn)) }
-    guard !messages.isEmpty else { throw turns.failure("the conversation has no messages") }
-    self.messages = messages
-    self.tools = try tools.map { field throws(Failure) in try Self.tools(field) } ?? nil
+    self.init(messages: try Self.messages(turns), tools: try Self.tools(tools))
     if let system { prepend(system: try system.string()) }
+  }
+
+  /// Reads TRL's conversational `prompt` and `completion`: two lists of messages, of which the second is learned.
+  ///
+  /// - Throws: `Failure.badData` naming the message and field that is wrong.
+  init(prompt: JSONCursor, completion: JSONCursor, tools: JSONCursor?) throws(Failure) {
+    let given = try Self.messages(prompt)
+    self.init(messages: given + (try Self.messages(completion)), tools: try Self.tools(tools), given: given.count)
   }
 
   /// Puts a system message in front where there is none.
   mutating func prepend(system: String) {
     guard !system.utf8.isEmpty, messages.first?["role"]?.stringValue != "system" else { return }
     messages.insert(["role": "system", "content": .string(system)], at: 0)
+    if given > 0 { given += 1 }
   }
 
-  /// The positions of the model's messages.
-  var answers: [Int] { messages.indices.filter { messages[$0]["role"]?.stringValue == "assistant" } }
+  /// The positions of the model's messages, but for those of the prompt.
+  var answers: [Int] { messages.indices.filter { $0 >= given && messages[$0]["role"]?.stringValue == "assistant" } }
 }
 
 // MARK: - Reading
@@ -46,6 +53,13 @@ extension Conversation {
     "model": "assistant", "function_call": "assistant", "system": "system", "tool": "tool",
     "observation": "tool", "function_response": "tool",
   ]
+
+  private static func messages(_ turns: JSONCursor) throws(Failure) -> [JSON] {
+    var messages: [JSON] = []
+    for turn in try turns.elements() { messages.append(try message(turn)) }
+    guard !messages.isEmpty else { throw turns.failure("the conversation has no messages") }
+    return messages
+  }
 
   private static func message(_ turn: JSONCursor) throws(Failure) -> JSON {
     guard case .object(var message) = turn.value else { throw turn.failure("expected a message (an object)") }
@@ -101,7 +115,8 @@ extension Conversation {
     return calls
   }
 
-  private static func tools(_ field: JSONCursor) throws(Failure) -> JSON? {
+  private static func tools(_ field: JSONCursor?) throws(Failure) -> JSON? {
+    guard let field else { return nil }
     var tools = field.value
     if let text = field.value.stringValue {
       guard !text.utf8.isEmpty else { return nil }

@@ -47,6 +47,7 @@ struct RowFingerprint: Hashable {
     case .conversation(let conversation, _):
       append(
         JSON.array(conversation.messages).text(indent: 0), (conversation.tools ?? .null).text(indent: 0))
+      if conversation.given > 0 { append(conversation.given) }
     case .tokens(let ids, let supervised):
       append(8 * ids.count)
       for id in ids { append(Int(id)) }

@@ -25,7 +25,7 @@ struct SourceRow {
       switch self {
       case .text: (["text"], [])
       case .instruction: (["instruction", "output"], ["input"])
-      case .prompt: (["prompt", "completion"], [])
+      case .prompt: (["prompt", "completion"], ["tools"])
       case .messages, .conversations: ([rawValue], ["tools", "system"])
       case .tokens: (["input_ids"], ["labels", "attention_mask"])
       }
@@ -81,7 +81,18 @@ struct SourceRow {
       return .instruction(
         try row.string("instruction"), input: try row.optionalString("input") ?? "",
         output: try row.string("output"))
-    case .prompt: return .completion(try row.string("completion"), prompt: try row.string("prompt"))
+    case .prompt:
+      let (prompt, completion) = (try row.field("prompt"), try row.field("completion"))
+      let lists = [prompt, completion].filter { $0.value.arrayValue != nil }
+      if lists.count == 1 {
+        throw lists[0].failure(
+          "a list of messages beside a text",
+          hint: "prompt and completion are both texts, or both lists of messages")
+      }
+      guard lists.isEmpty else {
+        return .conversation(try Conversation(prompt: prompt, completion: completion, tools: row.optional("tools")), kind)
+      }
+      return .completion(try row.string("completion"), prompt: try row.string("prompt"))
     case .messages, .conversations:
       let conversation = try Conversation(
         turns: row.field(kind.rawValue), tools: row.optional("tools"), system: row.optional("system"))

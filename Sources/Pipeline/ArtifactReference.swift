@@ -29,24 +29,37 @@ package struct ArtifactReference: Sendable {
 
   private func digest(in store: Store) throws(Failure) -> Digest {
     let records = store.records()
-    let named = records.filter { $0.label == text } + records.filter { $0.name == text }
+    var named = records.filter { $0.label == text || $0.name == text }
+    if named.isEmpty {
+      named = records.filter { $0.isOf(text) }
+      let cells = Set(named.map(\.name)).sorted()
+      guard cells.count < 2 else {
+        throw Failure(
+          .usage, "'\(text)' stands for \(cells.count) stages", hint: "name one: " + cells.joined(separator: ", "))
+      }
+    }
     if let latest = named.max(by: { $0.isOlder(than: $1) }) { return latest.output }
     let matches = text.utf8.count < 4 ? [] : store.digests.filter { $0.hex.hasPrefix(text) }
     if matches.count > 1 {
       throw Failure(
         .usage, "'\(text)' begins the digests of \(matches.count) artifacts", hint: "give more of its digits")
     }
-    guard let match = matches.first else {
-      let names = Set(records.map(\.name)).sorted()
-      throw Failure(
-        .missingInput, "'\(text)' is no directory, and the store \(store.root) has no artifact or stage of that name",
-        hint: Suggestion.hint(for: text, among: names, calling: "stages"))
-    }
+    guard let match = matches.first else { throw isUnknown(to: store) }
     return match
+  }
+
+  /// What is said of a name that a store does not have.
+  package func isUnknown(to store: Store) -> Failure {
+    Failure(
+      .missingInput, "'\(text)' is no directory, and the store \(store.root) has no artifact or stage of that name",
+      hint: Suggestion.hint(for: text, among: Set(store.records().map(\.name)).sorted(), calling: "stages"))
   }
 }
 
 extension ActionRecord {
+  /// Whether this is of a stage, or of one of those that its matrix makes of it.
+  package func isOf(_ stage: String) -> Bool { name == stage || name.hasPrefix(stage + "[") }
+
   /// Latest means: of the latest run; of a training, its last state.
   fileprivate func isOlder(than other: ActionRecord) -> Bool {
     (startedAt, preimage.step ?? 0) < (other.startedAt, other.preimage.step ?? 0)

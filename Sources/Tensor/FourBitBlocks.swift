@@ -46,23 +46,29 @@ package struct FourBitBlocks: Sendable {
     _ tile: ElementTile, into destination: UnsafeMutablePointer<Float>, level: Int32 = PanelProduct.bestLevel
   ) {
     tile.check(count: count)
+    unsafe withBlocks { blocks in
+      unsafe rl_dequantize_4bit(level, blocks, tile.offset, tile.rows, tile.columns, tile.stride, destination)
+    }
+  }
+
+  /// Calls `body` with the blocks as the kernels take them.
+  func withBlocks(_ body: (UnsafePointer<rl_blocks>) -> Void) {
     let pairs = type.tables.pairs
     var blocks = unsafe rl_blocks(
       codes: codes.bytes.assumingMemoryBound(to: UInt8.self), pairs: pairs.pointer, block: blockSize, absmax: nil,
-      absmax_codes: nil, nested_code: nil, nested_absmax: nil, nested_block: 1, nested_offset: 0)
+      absmax_codes: nil, nested_code: nil, nested_absmax: nil, nested_offset: 0)
     switch scales {
     case .plain(let absmax): unsafe blocks.absmax = unsafe absmax.bytes.assumingMemoryBound(to: Float.self)
     case .nested(let nested): unsafe nested.fill(&blocks)
     }
-    unsafe rl_dequantize_4bit(
-      level, &blocks, tile.offset, tile.rows, tile.columns, tile.stride, destination)
+    unsafe body(&blocks)
   }
 }
 
 /// Scales of blocks that are quantized themselves (double quantization): a scale is `values[code] · absmax + offset`.
 package struct NestedScales: Sendable {
   /// Scales that share an absmax.
-  package static let blockSize = 256
+  package static let blockSize = Int(RL_NESTED_BLOCK)
 
   /// One byte a block.
   package let codes: StoredTensor
@@ -86,7 +92,6 @@ package struct NestedScales: Sendable {
     unsafe blocks.absmax_codes = unsafe codes.bytes.assumingMemoryBound(to: UInt8.self)
     unsafe blocks.nested_code = unsafe UnsafePointer(values.pointer)
     unsafe blocks.nested_absmax = unsafe absmax.bytes.assumingMemoryBound(to: Float.self)
-    unsafe blocks.nested_block = Self.blockSize
     unsafe blocks.nested_offset = offset
   }
 }

@@ -79,6 +79,37 @@ package struct QuantizedMatrix: Sendable {
     }
   }
 
+  /// Whether so few rows are multiplied with the codes where they lie.
+  func readsCodesInPlace(rows: Int) -> Bool {
+    guard rows <= rl_matmul_few_codes_rows(PanelProduct.bestLevel) else { return false }
+    switch codes {
+    case .fourBit(let blocks): return shape[1] % blocks.blockSize == 0
+    case .rows: return shape[1] % 32 == 0
+    }
+  }
+
+  /// Multiplies all rows of a product, which are few, with some rows of this matrix.
+  func multiplyFew(_ product: PanelProduct, _ outputs: Range<Int>) {
+    precondition(readsCodesInPlace(rows: product.rows) && product.inner == shape[1] && outputs.upperBound <= shape[0])
+    switch codes {
+    case .fourBit(let blocks): unsafe blocks.withBlocks { unsafe multiplyFew(product, outputs, $0, bits: 4) }
+    case .rows(let rows, let absmax):
+      var blocks = unsafe rl_blocks(
+        codes: rows.bytes.assumingMemoryBound(to: UInt8.self), pairs: nil, block: shape[1],
+        absmax: absmax.bytes.assumingMemoryBound(to: Float.self), absmax_codes: nil, nested_code: nil, nested_absmax: nil,
+        nested_offset: 0)
+      unsafe multiplyFew(product, outputs, &blocks, bits: 8)
+    }
+  }
+
+  private func multiplyFew(_ product: PanelProduct, _ outputs: Range<Int>, _ blocks: UnsafePointer<rl_blocks>, bits: Int32) {
+    let rounding = dtype == .bf16 ? RL_TO_BF16 : dtype == .f16 ? RL_TO_F16 : RL_TO_F32
+    unsafe rl_matmul_few_codes(
+      bits, product.rows, outputs.lowerBound, outputs.count, product.inner, MatMul.depth, product.alpha,
+      product.left.address(0, 0), product.left.stride, blocks, rounding, product.adding ? 1 : 0, product.result.stride,
+      product.result.address(0, outputs.lowerBound))
+  }
+
   private func widen(
     _ rows: StoredTensor, _ absmax: StoredTensor, _ offset: Int, _ count: Int,
     into destination: UnsafeMutablePointer<Float>

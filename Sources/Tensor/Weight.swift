@@ -116,9 +116,11 @@ package struct Weight: Sendable {
 
   /// Multiplies with some of W's rows, in place where they can be read as they are.
   private func multiplyFew(_ product: PanelProduct, _ outputs: Range<Int>, plus delta: Delta?) {
-    if delta == nil, case .plain(let stored) = storage, stored.dtype != .f16 {
+    if delta == nil, case .plain(let stored) = storage, stored.dtype != .f16, columns * stored.dtype.size % 32 == 0 {
       let start = outputs.lowerBound * columns * stored.dtype.size
       unsafe product.multiplyFew(outputs, stored.bytes + start, isBF16: stored.dtype == .bf16, stride: columns)
+    } else if delta == nil, case .quantized(let matrix) = storage, matrix.readsCodesInPlace(rows: product.rows) {
+      matrix.multiplyFew(product, outputs)
     } else {
       // So few that they stay in the cache.
       for first in stride(from: outputs.lowerBound, to: outputs.upperBound, by: 8) {

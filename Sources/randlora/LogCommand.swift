@@ -9,29 +9,46 @@ import StageSupport
 struct LogCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "log",
-    abstract: "List what was made, when and how long it took; with a stage, also where its logs are.")
+    abstract: "List what was made, when and how long it took; with a stage, also where its logs are.",
+    discussion: """
+      'randlora log FILE' lists the results in the store of a pipeline file, 'randlora log' those of any store: 'randlora \
+      finetune' keeps one beside its --output-dir (--store out/.randlora).
+      """)
 
-  @OptionGroup var options: PipelineOptions
+  @Argument(help: "The pipeline file (YAML), if any.", completion: .file(extensions: ["yaml", "yml"]))
+  var file: String?
   @Argument(help: "The stage; all when none is given.")
   var stage: String?
+  @OptionGroup var parameters: ParameterSettings
+  @OptionGroup var options: StoreOptions
   @Flag(help: "Print JSON lines, with everything that decided each result.")
   var json = false
 
   func run() throws {
-    let pipeline = try options.pipeline()
-    if let stage { _ = try pipeline.selection([stage]) }
-    let store = try options.store(pipeline)
-    let records = store.records().filter { stage == nil || $0.name == stage || $0.name.hasPrefix("\(stage ?? "")[") }
+    let (store, stage) = try subject()
+    let records = store.records().filter { record in stage.map(record.isOf) ?? true }
       .sorted { ($0.startedAt, $0.label) < ($1.startedAt, $1.label) }
-    json ? try printLines(records, store) : try printTable(records, store)
+    json ? try printLines(records, store) : try printTable(records, store, logs: stage != nil)
   }
 
-  private func printTable(_ records: [ActionRecord], _ store: Store) throws(Failure) {
+  /// What is asked about: the stage of a pipeline, or of a store; a word that is no file is a stage.
+  private func subject() throws(Failure) -> (Store, stage: String?) {
+    guard let file, stage != nil || Files.exists(file) else {
+      let store = try options.open()
+      if let file, !store.records().contains(where: { $0.isOf(file) }) { throw ArtifactReference(file).isUnknown(to: store) }
+      return (store, file)
+    }
+    let pipeline = try PipelineFile(path: file, settings: parameters.values())
+    if let stage { _ = try pipeline.selection([stage]) }
+    return (try StorePlace.open(options.store ?? StorePlace.named ?? pipeline.storePath), stage)
+  }
+
+  private func printTable(_ records: [ActionRecord], _ store: Store, logs: Bool) throws(Failure) {
     var table = TextTable(.text("made at"), .text("stage"), .number("seconds"), .text("output"), .text("log"))
     for record in records {
       table.add(
         record.startedAt.formatted(.iso8601), record.label, NumberText.fixed(record.seconds, decimals: 1),
-        String(record.output.hex.prefix(12)), stage == nil ? "" : store.logPath(try record.preimage.key))
+        String(record.output.hex.prefix(12)), logs ? store.logPath(try record.preimage.key) : "")
     }
     Console.printResult(table.lines.joined(separator: "\n"))
   }

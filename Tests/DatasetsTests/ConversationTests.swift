@@ -45,6 +45,21 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
     } == "u[ser:Hi</s>assistant:Yo</s>]")
 }
 
+@Test func ofAPromptAndACompletionTheCompletionIsLearned() throws {
+  let earlier = #"{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"},{"role":"user","content":"ab?"}"#
+  let row = #"{"prompt":[\#(earlier)],"completion":[{"role":"assistant","content":"ab!"}]}"#
+  let given = "user:Hi</s>assistant:Yo</s>user:ab?</s>assistant:"
+  #expect(try shown(row) == given + "[ab!</s>]")
+  #expect(try shown(row) { $0.chat.systemPrompt = "S" } == "system:S</s>" + given + "[ab!</s>]")
+  #expect(try shown(row) { $0.chat.masksHistory = true } == given + "[ab!</s>]")
+  let marking =
+    "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content }}{% endgeneration %}</s>{% endfor %}"
+  #expect(
+    try shown(row) { $0.chat.template = (Array(marking.utf8), "t.jinja") }
+      == "user:Hi</s>assistant:Yo</s>user:ab?</s>assistant:[ab!]</s>")
+  #expect(try shown(row.dropLast() + #","tools":[{"name":"f"}]}"#) == #"[{"name": "f"}]"# + given + "[ab!</s>]")
+}
+
 @Test func toolsComeAsAListOrAsText() throws {
   let call =
     #"{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]}"#
@@ -84,6 +99,8 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
     #"{"messages":[{"role":"user","content":"x"}],"tools":"x"}"#,
     "data.jsonl:1:53: /tools: expected a list of tools, found a text that is no JSON"
   ),
+  (#"{"prompt":"x","completion":[{"role":"assistant","content":"y"}]}"#, "data.jsonl:1:28: /completion: a list of messages beside a text"),
+  (#"{"prompt":[],"completion":[{"role":"assistant","content":"y"}]}"#, "data.jsonl:1:11: /prompt: the conversation has no messages"),
 ])
 func aMalformedConversationIsNamedWithItsPlace(row: String, expected: String) {
   #expect(message { try prepared(row) } == expected)
@@ -97,6 +114,7 @@ func aMalformedConversationIsNamedWithItsPlace(row: String, expected: String) {
       + #""tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]}"#,
     #"{"system":"S","conversations":[{"from":"human","value":"Hi"},{"from":"gpt","value":"Yo"},"#
       + #"{"from":"human","value":"And?"},{"from":"gpt","value":"No"}],"tools":"[{\"name\":\"f\"}]"}"#,
+    #"{"prompt":[{"role":"user","content":"Hi"}],"completion":[{"role":"assistant","content":"Yo"}],"tools":[]}"#,
   ]
   let workplace = try Workplace()
   var mutation = RowMutation(seed: 11)

@@ -65,8 +65,8 @@ func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
   #expect(summary.warnings.contains { $0.hasPrefix("1 rows have an empty answer") })
   let missing = failure { _ = try Prepared(#"{"instruction":"x","response":"y"}"#) }
   #expect(missing.hint == "the row has 'instruction', 'response'; say which of them is meant with --field output=COLUMN")
-  let list = failure { _ = try Prepared(#"{"prompt":"x","completion":[{"role":"user","content":"y"}]}"#) }
-  #expect(list.hint == "lists of messages are read from 'messages': --field messages=completion")
+  let list = failure { _ = try Prepared(#"{"instruction":"x","output":[{"role":"user","content":"y"}]}"#) }
+  #expect(list.hint == "lists of messages are read from 'messages': --field messages=output")
 }
 
 @Test func columnsMayHaveOtherNames() throws {

@@ -26,6 +26,9 @@ import Testing
   #expect(try pipeline.run("diff", digest, digest).output == "the same base: \(digest)\n")
   let lines = try pipeline.run("log", "pipeline.yaml", "counted", "--json").output.split(separator: "\n")
   #expect(lines.count == 3)
+  for words in [["log", "--json"], ["log", "counted", "--json"], ["log", "counted", "--store", ".randlora", "--json"]] {
+    #expect(try pipeline.run(arguments: words).output.split(separator: "\n") == lines, "\(words)")
+  }
   for command in ["status", "explain"] {
     let event = try pipeline.run(command, "pipeline.yaml", "--json").json()
     #expect(event["event"]?.stringValue == "reused")
@@ -49,6 +52,9 @@ import Testing
     #expect(outcome.errors.hasSuffix("hint: did you mean 'counted'?\n"))
   }
   #expect(try pipeline.run("log", "pipeline.yaml", "conuted").code == 64)
+  let unknown = try pipeline.run("log", "conuted")
+  #expect(unknown.code == 66)
+  #expect(unknown.errors.hasSuffix("hint: did you mean 'counted'?\n"), "\(unknown.errors)")
   #expect(try pipeline.run("gc", "--max-size", "many").code == 64)
   #expect(try pipeline.run("gc", "--max-age", "3x").code == 64)
 }

@@ -67,9 +67,9 @@ import Testing
   }
 
   /// Few rows read a weight where it lies, or as it is widened; more of them pack it.
-  @Test(arguments: [DType.f32, .bf16, .f16], [5, 8, 256, 300, 777])
+  @Test(arguments: [DType.f32, .bf16, .f16], [5, 8, 24, 256, 304, 777])
   func fewRowsHaveTheBitsOfPackedProducts(dtype: DType, inner: Int) {
-    for out in [1, 7, 8, 9, 64, 130] {
+    for out in [1, 7, 8, 9, 16, 30, 64, 130] {
       let w = Weight(stored(random(out, inner, seed: 14), as: dtype)), delta = random(out, inner, seed: 15)
       let plain = w.floats(), folded = w.floats(), right = random(out, 3, seed: 16)
       for index in 0..<folded.count { folded[index] += 0.5 * delta[index] }

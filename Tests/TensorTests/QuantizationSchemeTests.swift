@@ -122,6 +122,26 @@ private func `products with a quantized weight are those with its values`(_ code
   #expect(dX[0].array == dX[1].array)
 }
 
+/// Few rows read codes where they lie, if rows of the weight are whole blocks; more of them widen a few rows first, or pack.
+@Test(arguments: [DType.f32, .bf16, .f16], [32, 64, 512])
+private func `few rows have the bits of products with the values`(_ dtype: DType, _ blockSize: Int) {
+  for codes in [QuantizationScheme.Codes.fourBit(.nf4, blockSize: blockSize, isNested: true),
+    .fourBit(.fp4, blockSize: blockSize, isNested: false), .int8]
+  {
+    let scheme = QuantizationScheme(codes: codes, dtype: dtype)
+    for (inner, out) in [(64, 1), (64, 7), (256, 8), (256, 9), (512, 24), (1536, 130), (1536, 16)] {
+      let quantized = Weight(scheme.quantize(random(out, inner, seed: 10)))
+      let plain = Weight(StoredTensor(quantized.floats().array, dtype: .f32, shape: [out, inner]))
+      for tokens in [1, 2, 3, 4, 5, 17] {
+        let x = random(tokens, inner, seed: 11), y = [Tensor(tokens, out), Tensor(tokens, out)]
+        quantized.forward(x, into: y[0], tokens: tokens)
+        plain.forward(x, into: y[1], tokens: tokens)
+        #expect(y[0].array == y[1].array, "\(tokens) rows, \(inner) to \(out), \(codes)")
+      }
+    }
+  }
+}
+
 @Test func `threads do not change what is quantized`() {
   defer { Parallel.threads = 1 }
   let scheme = QuantizationScheme(codes: .fourBit(.nf4, blockSize: 64, isNested: true), dtype: .f32)

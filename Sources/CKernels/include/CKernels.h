@@ -40,7 +40,7 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
                      size_t a_next, int a_rows, const float *b, size_t b_step, size_t b_next, int adding, size_t stride,
                      float *c);
 // The same where the rows of a are few, up to rl_matmul_few_rows (0 where this cannot be), and contiguous each, as the columns of b
-// are, and depth and chain multiples of 8: both are read where they lie. Every `chain` of the depth is added to c as if it were a
+// are, and depth and chain multiples of 8 words: both are read where they lie. Every `chain` of the depth is added to c as if it were a
 // product of its own. With bf16 (0 or 1) b is of that type.
 size_t rl_matmul_few_rows(int level);
 void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
@@ -135,20 +135,29 @@ float rl_scaled_base_backward(size_t D, float lambda, const float *a, const floa
                               float *d_gamma);
 
 // quantization.c: weights in 4-bit blocks and 8-bit rows, bit for bit as bitsandbytes 0.50 has them on a CPU.
+#define RL_NESTED_BLOCK 256  // scales that share a scale of their own
 typedef struct {
-  const uint8_t *codes;  // two a byte, the first in the high nibble
-  const float *pairs;    // (256, 2): the two values that a byte of codes stands for
-  size_t block;          // elements that share a scale
+  const uint8_t *codes;  // of 4 bits two a byte, the first in the high nibble
+  const float *_Nullable pairs;  // (256, 2): the two values that a byte of 4-bit codes stands for
+  size_t block;          // elements that share a scale, a power of 2
   const float *_Nullable absmax;  // the scales; or null, and the scale of block i is
-  // nested_code[absmax_codes[i]] * nested_absmax[i / nested_block] + nested_offset
+  // nested_code[absmax_codes[i]] * nested_absmax[i / RL_NESTED_BLOCK] + nested_offset
   const uint8_t *_Nullable absmax_codes;
   const float *_Nullable nested_code;
   const float *_Nullable nested_absmax;
-  size_t nested_block;
   float nested_offset;
 } rl_blocks;
 // y (rows, n) = from element `start` on, the first n of every `stride`. The level is as for products, and no matter to the bits.
 void rl_dequantize_4bit(int level, const rl_blocks *blocks, size_t start, size_t rows, size_t n, size_t stride, float *y);
+// matmul_codes.c: c (rows, columns) = alpha * a b for few rows, up to rl_matmul_few_codes_rows (0 where this cannot be), added to c
+// when adding. b's columns are rows of `depth` codes, from row `first` on, whose values are rounded: of 4 bits, depth is a multiple
+// of the block; of 8, signed, a row is a block and depth a multiple of 32. Every `chain` of the depth, a multiple of 32, is added
+// as if it were a product of its own.
+typedef enum { RL_TO_F32, RL_TO_BF16, RL_TO_F16 } rl_rounding;
+size_t rl_matmul_few_codes_rows(int level);
+void rl_matmul_few_codes(int bits, size_t rows, size_t first, size_t columns, size_t depth, size_t chain, float alpha,
+                         const float *a, size_t a_stride, const rl_blocks *b, rl_rounding rounding, int adding,
+                         size_t stride, float *c);
 // y = codes * scale / 127, for elements of one row
 void rl_dequantize_8bit(size_t n, float scale, const int8_t *codes, float *y);
 // Rounds in place to what the 16-bit type can hold.
