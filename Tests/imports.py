@@ -12,7 +12,7 @@ import sys
 package = json.load(sys.stdin)
 targets = package["targets"]
 known = {target["c99name"] for target in targets}.union(*(target.get("product_dependencies", []) for target in targets))
-importing = re.compile(r"^\s*(?:@testable )?(?:(?:public|package|internal) )?import (?:\w+ )?(\w+)", re.MULTILINE)
+importing = re.compile(r"^\s*(?:@\w+\s+)*(?:\w+\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)", re.MULTILINE)
 
 mistakes = []
 for target in targets:

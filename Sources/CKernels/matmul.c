@@ -177,63 +177,57 @@ INLINE vector8 half_of(vector8 words, size_t second) {
   return (vector8)(second ? (bits)words & 0xFFFF0000 : (bits)words << 16);
 }
 
-// Columns that are multiplied at a time: of one row twice as many, for the multiply-adds of one chain wait for one another.
-#define FEW_COLUMNS(rows) ((rows) == 1 ? 16 : 8)
-
-// Up to 4 rows of the left matrix, contiguous each, times some columns of the right one, up to `most` (8 or 16), contiguous each:
-// these are transposed in registers, eight words at a time, each of which is a float or two bfloat16. An element is the same
-// chain as in the tiles. Where `fetching`, as many columns more are asked for, a cache line at a time, for the second cache: for
-// the first one they would wait in line with what is read at once.
-INLINE void few(int bf16, size_t rows, size_t most, size_t columns, size_t depth, float alpha, const float *restrict a,
+// Up to 4 rows of the left matrix, contiguous each, times up to 8 columns of the right one, contiguous each: these are transposed
+// in registers, eight words at a time, each of which is a float or two bfloat16. An element is the same chain as in the tiles,
+// or two of them, one after another in the depth but side by side here: the multiply-adds of one wait for one another. Where
+// `fetching`, the next eight columns are asked for, a cache line at a time, for the second cache: for the first one they
+// would wait in line with what is read at once.
+INLINE void few(int bf16, size_t rows, size_t chains, size_t columns, size_t depth, float alpha, const float *restrict a,
                 size_t a_stride, const void *restrict b, size_t b_stride, int fetching, int adding, size_t stride,
                 float *restrict c) {
-  const size_t groups = most / 8, each = bf16 ? 2 : 1, size = sizeof(float) / each;
+  const size_t each = bf16 ? 2 : 1, size = sizeof(float) / each;
   vector8 sums[2][FEW_ABREAST] = {{{0}}}, row[8], words[2][8];
   for (size_t k = 0; k < depth; k += 8 * each) {
-    UNROLLED for (size_t g = 0; g < groups; g++) {
+    UNROLLED for (size_t g = 0; g < chains; g++) {
       UNROLLED for (size_t i = 0; i < 8; i++) {
-        size_t column = 8 * g + i;
-        if (fetching && k * size % 64 == 0)
-          __builtin_prefetch((const char *)b + ((column + most) * b_stride + k) * size, 0, 2);
-        const char *from = (const char *)b + ((column < columns ? column : 0) * b_stride + k) * size;
+        const char *from = (const char *)b + ((i < columns ? i : 0) * b_stride + g * depth + k) * size;
+        if (fetching && k * size % 64 == 0) __builtin_prefetch(from + 8 * b_stride * size, 0, 2);
         __builtin_memcpy(&row[i], from, sizeof row[i]);
       }
       transpose(row, words[g]);
     }
-    UNROLLED for (size_t i = 0; i < 8 * each; i++) UNROLLED for (size_t g = 0; g < groups; g++) {
+    UNROLLED for (size_t i = 0; i < 8 * each; i++) UNROLLED for (size_t g = 0; g < chains; g++) {
       vector8 right = bf16 ? half_of(words[g][i / 2], i % 2) : words[g][i];
       UNROLLED for (size_t r = 0; r < rows; r++)
-        sums[g][r] = __builtin_elementwise_fma(a[r * a_stride + k + i] - (vector8){0}, right, sums[g][r]);
+        sums[g][r] = __builtin_elementwise_fma(a[r * a_stride + g * depth + k + i] - (vector8){0}, right, sums[g][r]);
     }
   }
-  UNROLLED for (size_t r = 0; r < rows; r++)
+  UNROLLED for (size_t g = 0; g < chains; g++) UNROLLED for (size_t r = 0; r < rows; r++)
     for (size_t i = 0; i < columns; i++) {
-      float sum = alpha * sums[i / 8][r][i % 8];
-      c[r * stride + i] = adding ? c[r * stride + i] + sum : sum;
+      float sum = alpha * sums[g][r][i];
+      c[r * stride + i] = adding || g > 0 ? c[r * stride + i] + sum : sum;
     }
 }
 
 typedef void few_function(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const void *b,
                           size_t b_stride, int fetching, int adding, size_t stride, float *c);
 
-#define FEW(BF16, ROWS)                                                                                                  \
-  MATMUL_V3 static void few_##BF16##_##ROWS(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, \
-                                            const void *b, size_t b_stride, int fetching, int adding, size_t stride,    \
-                                            float *c) {                                                                 \
-    const size_t most = FEW_COLUMNS(ROWS);                                                                              \
-    if (columns == most) {                                                                                              \
-      few(BF16, ROWS, most, most, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                 \
-    } else if (columns <= 8) {                                                                                          \
-      few(BF16, ROWS, 8, columns, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                 \
+#define FEW(BF16, ROWS, CHAINS)                                                                                         \
+  MATMUL_V3 static void few_##BF16##_##ROWS##_##CHAINS(                                                                 \
+      size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const void *b, size_t b_stride,       \
+      int fetching, int adding, size_t stride, float *c) {                                                              \
+    if (columns == 8) {                                                                                                 \
+      few(BF16, ROWS, CHAINS, 8, depth, alpha, a, a_stride, b, b_stride, fetching, adding, stride, c);                  \
     } else {                                                                                                            \
-      few(BF16, ROWS, most, columns, depth, alpha, a, a_stride, b, b_stride, 0, adding, stride, c);                     \
+      few(BF16, ROWS, CHAINS, columns, depth, alpha, a, a_stride, b, b_stride, 0, adding, stride, c);                   \
     }                                                                                                                   \
   }
-FEW(0, 1) FEW(0, 2) FEW(0, 3) FEW(0, 4)
-FEW(1, 1) FEW(1, 2) FEW(1, 3) FEW(1, 4)
-// By whether the right matrix is bfloat16, and by rows.
+FEW(0, 1, 1) FEW(0, 2, 1) FEW(0, 3, 1) FEW(0, 4, 1) FEW(0, 1, 2)
+FEW(1, 1, 1) FEW(1, 2, 1) FEW(1, 3, 1) FEW(1, 4, 1) FEW(1, 1, 2)
+// By whether the right matrix is bfloat16, and by rows; and one row with two chains.
 static few_function *const few_tiles[2][FEW_ABREAST] = {
-    {few_0_1, few_0_2, few_0_3, few_0_4}, {few_1_1, few_1_2, few_1_3, few_1_4}};
+    {few_0_1_1, few_0_2_1, few_0_3_1, few_0_4_1}, {few_1_1_1, few_1_2_1, few_1_3_1, few_1_4_1}};
+static few_function *const few_pairs[2] = {few_0_1_2, few_1_1_2};
 
 // What computes at a level of the instruction set: panels of `rows` and of `lanes * vectors` neighbours, how they are
 // packed, and a tile for each number of rows and of vectors; row_tiles for a left matrix of contiguous rows. A
@@ -334,14 +328,16 @@ size_t rl_matmul_few_rows(int level) { return level >= 3 ? FEW_ROWS : 0; }
 
 void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
                    const void *b, int bf16, size_t b_stride, int adding, size_t stride, float *c) {
-  size_t size = bf16 ? sizeof(uint16_t) : sizeof(float), width = FEW_COLUMNS(rows);
-  for (size_t j = 0; j < columns; j += width)
-    for (size_t k = 0; k < depth; k += chain)
+  size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+  for (size_t j = 0; j < columns; j += 8)
+    for (size_t k = 0; k < depth;) {
+      size_t chains = rows == 1 && depth - k >= 2 * chain ? 2 : 1, length = depth - k < chain ? depth - k : chain;
       for (size_t i = 0; i < rows; i += FEW_ABREAST) {
-        size_t m = rows - i < FEW_ABREAST ? rows - i : FEW_ABREAST, n = columns - j < width ? columns - j : width;
-        int fetching = i == 0 && j + 2 * width <= columns;
-        few_tiles[bf16][m - 1](n, depth - k < chain ? depth - k : chain, alpha, a + i * a_stride + k, a_stride,
-                               (const char *)b + (j * b_stride + k) * size, b_stride, fetching, adding || k > 0, stride,
-                               c + i * stride + j);
+        size_t m = rows - i < FEW_ABREAST ? rows - i : FEW_ABREAST, n = columns - j < 8 ? columns - j : 8;
+        few_function *multiply = chains == 2 ? few_pairs[bf16] : few_tiles[bf16][m - 1];
+        multiply(n, length, alpha, a + i * a_stride + k, a_stride, (const char *)b + (j * b_stride + k) * size, b_stride,
+                 i == 0 && j + 16 <= columns, adding || k > 0, stride, c + i * stride + j);
       }
+      k += chains * length;
+    }
 }

@@ -12,7 +12,6 @@
 #define AT_ONCE 32
 #define MOST_WORDS 8
 #define MOST_ROWS 4
-#define MOST_GROUPS 2
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
 // The value that each lane's 4-bit code stands for, the place-th of eight in a word: of a byte the high one comes first.
@@ -52,45 +51,44 @@ V3 INLINE void read_words(const uint8_t *const *codes, size_t offset, __m256i *t
   to[3] = _mm256_unpackhi_epi64(c, d);
 }
 
-// A chain of a few rows and of `groups` of eight columns. `codes` and `block`: where each column's codes begin, and in which
-// block of scales; where columns are fewer, the others repeat one and are not written. What lies `next` bytes further is asked
-// for (nothing when 0).
-V3 INLINE void few(int bits, rl_rounding rounding, size_t rows, size_t groups, size_t columns, size_t depth, float alpha,
+// Some rows times up to eight columns, along one chain, or two that follow one another in the depth and do not wait for one another. `codes` and `block`: where
+// each column's codes begin, and in which block of scales; where columns are fewer, the others repeat one and are not
+// written. What lies `next` bytes further is asked for (nothing when 0).
+V3 INLINE void few(int bits, rl_rounding rounding, size_t rows, size_t chains, size_t columns, size_t depth, float alpha,
                    const float *restrict a, size_t a_stride, const rl_blocks *b, const uint8_t **codes, const size_t *block,
                    size_t next, int adding, size_t stride, float *restrict c) {
   const size_t bytes = AT_ONCE * bits / 8, each = 32 / bits;
   float values[16] = {0}, line[ABREAST];
   if (bits == 4) sixteen_values(b->pairs, values);
   const __m256 low = _mm256_loadu_ps(values), high = _mm256_loadu_ps(values + 8);
-  __m256 scales[MOST_GROUPS], sums[MOST_GROUPS][MOST_ROWS];
-  UNROLLED for (size_t g = 0; g < groups; g++) UNROLLED for (size_t r = 0; r < rows; r++) sums[g][r] = _mm256_setzero_ps();
+  __m256 scales[2], sums[2][MOST_ROWS];
+  UNROLLED for (size_t g = 0; g < chains; g++) UNROLLED for (size_t r = 0; r < rows; r++) sums[g][r] = _mm256_setzero_ps();
   for (size_t k = 0; k < depth; k += AT_ONCE) {
-    __m256i word[MOST_GROUPS][MOST_WORDS];
-    UNROLLED for (size_t g = 0; g < groups; g++) {
+    __m256i word[2][MOST_WORDS];
+    UNROLLED for (size_t g = 0; g < chains; g++) {
       if (bits == 4 ? (k & (b->block - 1)) == 0 : k == 0) {
-        for (int i = 0; i < ABREAST; i++) line[i] = block_scale(b, block[g * ABREAST + i] + k / b->block);
+        for (int i = 0; i < ABREAST; i++) line[i] = block_scale(b, block[i] + (g * depth + k) / b->block);
         scales[g] = _mm256_loadu_ps(line);
       }
-      UNROLLED for (size_t at = 0; at < bytes; at += 16) read_words(codes + g * ABREAST, at, word[g] + at / 4);
-      for (size_t i = g * ABREAST; i < (g + 1) * ABREAST; i++) {
-        if (next > 0 && k * bits / 8 % 64 == 0) __builtin_prefetch(codes[i] + next, 0, 2);
-        codes[i] += bytes;
-      }
+      UNROLLED for (size_t at = 0; at < bytes; at += 16) read_words(codes, g * depth * bits / 8 + at, word[g] + at / 4);
+      if (next > 0 && k * bits / 8 % 64 == 0)
+        for (int i = 0; i < ABREAST; i++) __builtin_prefetch(codes[i] + g * depth * bits / 8 + next, 0, 2);
     }
-    UNROLLED for (size_t e = 0; e < AT_ONCE; e++) UNROLLED for (size_t g = 0; g < groups; g++) {
+    for (int i = 0; i < ABREAST; i++) codes[i] += bytes;
+    UNROLLED for (size_t e = 0; e < AT_ONCE; e++) UNROLLED for (size_t g = 0; g < chains; g++) {
       __m256i words = word[g][e / each];
       __m256 value = _mm256_mul_ps(bits == 4 ? look_up(words, e % 8, low, high) : convert(words, e % 4), scales[g]);
       if (bits == 8) value = _mm256_mul_ps(value, _mm256_set1_ps(ONE_127TH));
       value = rounded(rounding, value);
       UNROLLED for (size_t r = 0; r < rows; r++)
-        sums[g][r] = _mm256_fmadd_ps(_mm256_set1_ps(a[r * a_stride + k + e]), value, sums[g][r]);
+        sums[g][r] = _mm256_fmadd_ps(_mm256_set1_ps(a[r * a_stride + g * depth + k + e]), value, sums[g][r]);
     }
   }
-  UNROLLED for (size_t g = 0; g < groups; g++) UNROLLED for (size_t r = 0; r < rows; r++) {
+  UNROLLED for (size_t g = 0; g < chains; g++) UNROLLED for (size_t r = 0; r < rows; r++) {
     _mm256_storeu_ps(line, sums[g][r]);
-    for (size_t i = 0; i < ABREAST && g * ABREAST + i < columns; i++) {
-      float *to = c + r * stride + g * ABREAST + i, sum = alpha * line[i];
-      *to = adding ? *to + sum : sum;
+    for (size_t i = 0; i < columns; i++) {
+      float *to = c + r * stride + i, sum = alpha * line[i];
+      *to = adding || g > 0 ? *to + sum : sum;
     }
   }
 }
@@ -98,23 +96,23 @@ V3 INLINE void few(int bits, rl_rounding rounding, size_t rows, size_t groups, s
 typedef void few_function(size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const rl_blocks *b,
                           const uint8_t **codes, const size_t *block, size_t next, int adding, size_t stride, float *c);
 
-// Of fewer rows more columns at a time: the multiply-adds of a chain wait for one another, those of several chains do not.
-static const size_t groups_of[MOST_ROWS] = {2, 2, 1, 1};
-
-#define FEW(BITS, ROUNDING, ROWS)                                                                                       \
-  V3 static void few_##BITS##_##ROUNDING##_##ROWS(                                                                      \
+#define FEW(BITS, ROUNDING, ROWS, CHAINS)                                                                               \
+  V3 static void few_##BITS##_##ROUNDING##_##ROWS##_##CHAINS(                                                           \
       size_t columns, size_t depth, float alpha, const float *a, size_t a_stride, const rl_blocks *b,                   \
       const uint8_t **codes, const size_t *block, size_t next, int adding, size_t stride, float *c) {                   \
-    few(BITS, ROUNDING, ROWS, groups_of[ROWS - 1], columns, depth, alpha, a, a_stride, b, codes, block, next, adding,   \
-        stride, c);                                                                                                     \
+    few(BITS, ROUNDING, ROWS, CHAINS, columns, depth, alpha, a, a_stride, b, codes, block, next, adding, stride, c);    \
   }
-#define FEW_OF(BITS, ROUNDING) \
-  FEW(BITS, ROUNDING, 1) FEW(BITS, ROUNDING, 2) FEW(BITS, ROUNDING, 3) FEW(BITS, ROUNDING, 4)
-#define NAMES(BITS, ROUNDING) \
-  {few_##BITS##_##ROUNDING##_1, few_##BITS##_##ROUNDING##_2, few_##BITS##_##ROUNDING##_3, few_##BITS##_##ROUNDING##_4}
+#define FEW_OF(BITS, ROUNDING)                                                                                          \
+  FEW(BITS, ROUNDING, 1, 1) FEW(BITS, ROUNDING, 2, 1) FEW(BITS, ROUNDING, 3, 1) FEW(BITS, ROUNDING, 4, 1)               \
+  FEW(BITS, ROUNDING, 1, 2) FEW(BITS, ROUNDING, 2, 2)
+#define NAMES(BITS, ROUNDING)                                                                                           \
+  {{few_##BITS##_##ROUNDING##_1_1, few_##BITS##_##ROUNDING##_2_1, few_##BITS##_##ROUNDING##_3_1,                        \
+    few_##BITS##_##ROUNDING##_4_1},                                                                                     \
+   {few_##BITS##_##ROUNDING##_1_2, few_##BITS##_##ROUNDING##_2_2}}
 FEW_OF(4, RL_TO_F32) FEW_OF(4, RL_TO_BF16) FEW_OF(4, RL_TO_F16)
 FEW_OF(8, RL_TO_F32) FEW_OF(8, RL_TO_BF16) FEW_OF(8, RL_TO_F16)
-static few_function *const few_functions[2][3][MOST_ROWS] = {
+// By bits, by what values are rounded to, by chains and by rows.
+static few_function *const few_functions[2][3][2][MOST_ROWS] = {
     {[RL_TO_F32] = NAMES(4, RL_TO_F32), [RL_TO_BF16] = NAMES(4, RL_TO_BF16), [RL_TO_F16] = NAMES(4, RL_TO_F16)},
     {[RL_TO_F32] = NAMES(8, RL_TO_F32), [RL_TO_BF16] = NAMES(8, RL_TO_BF16), [RL_TO_F16] = NAMES(8, RL_TO_F16)}};
 
@@ -123,19 +121,19 @@ size_t rl_matmul_few_codes_rows(int level) { return level >= 3 ? MOST_ROWS : 0; 
 void rl_matmul_few_codes(int bits, size_t rows, size_t first, size_t columns, size_t depth, size_t chain, float alpha,
                          const float *a, size_t a_stride, const rl_blocks *b, rl_rounding rounding, int adding,
                          size_t stride, float *c) {
-  few_function *multiply = few_functions[bits == 8][rounding][rows - 1];
-  size_t width = groups_of[rows - 1] * ABREAST;
-  for (size_t j = 0; j < columns; j += width)
-    for (size_t k = 0; k < depth; k += chain) {
-      const uint8_t *codes[MOST_GROUPS * ABREAST];
-      size_t block[MOST_GROUPS * ABREAST], n = columns - j < width ? columns - j : width;
-      for (size_t i = 0; i < width; i++) {
+  for (size_t j = 0; j < columns; j += ABREAST)
+    for (size_t k = 0; k < depth;) {
+      size_t chains = rows <= 2 && depth - k >= 2 * chain ? 2 : 1, length = depth - k < chain ? depth - k : chain;
+      const uint8_t *codes[ABREAST];
+      size_t block[ABREAST], n = columns - j < ABREAST ? columns - j : ABREAST;
+      for (size_t i = 0; i < ABREAST; i++) {
         size_t element = (first + j + (i < n ? i : 0)) * depth + k;
         codes[i] = b->codes + element * bits / 8;
         block[i] = element / b->block;
       }
-      size_t next = j + 2 * width <= columns ? width * depth * bits / 8 : 0;
-      multiply(n, depth - k < chain ? depth - k : chain, alpha, a + k, a_stride, b, codes, block, next, adding || k > 0,
-               stride, c + j);
+      size_t next = j + 2 * ABREAST <= columns ? ABREAST * depth * bits / 8 : 0;
+      few_functions[bits == 8][rounding][chains - 1][rows - 1](
+          n, length, alpha, a + k, a_stride, b, codes, block, next, adding || k > 0, stride, c + j);
+      k += chains * length;
     }
 }

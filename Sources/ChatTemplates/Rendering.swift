@@ -152,7 +152,7 @@ extension Rendering {
     }
     let start = output.count
     _ = try execute(body, TemplateScope(inside: scope))
-    if start < output.count { generations.append(start..<output.count) }
+    generations.append(start..<output.count)
   }
 
   private func assign(

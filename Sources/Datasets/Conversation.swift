@@ -57,7 +57,7 @@ extension Conversation {
   private static func messages(_ turns: JSONCursor) throws(Failure) -> [JSON] {
     var messages: [JSON] = []
     for turn in try turns.elements() { messages.append(try message(turn)) }
-    guard !messages.isEmpty else { throw turns.failure("the conversation has no messages") }
+    guard !messages.isEmpty else { throw turns.failure("the list has no messages") }
     return messages
   }
 

@@ -127,7 +127,7 @@ struct PreparationPass {
     if let first, kind != first.kind {
       throw Failure(
         .badData,
-        "\(block.raw[index].place): a row with '\(kind.rawValue)' among rows with '\(first.kind.rawValue)' (\(first.place))",
+        "\(block.raw[index].place): \(kind.title) after \(first.kind.title) (\(first.place))",
         hint: "a dataset holds rows of one kind")
     }
     if block.origin.split == .validation, preparation.options.validationSize != .rows(0) {

@@ -67,10 +67,12 @@ struct RowFields {
   ///
   /// - Throws: `Failure.badData` when that is no kind or several.
   func kind() throws(Failure) -> SourceRow.Kind {
-    let kinds = mapping.kinds.count == 1 ? mapping.kinds : mapping.kinds.filter(isPresent)
+    var kinds = mapping.kinds.filter(isPresent)
+    // Where only one is meant, what it lacks can be said.
+    if kinds.isEmpty, let meant = mapping.kinds.first, mapping.kinds.allSatisfy({ $0.mark == meant.mark }) { kinds = [meant] }
     if kinds.count == 1 { return kinds[0] }
     guard kinds.isEmpty else {
-      let columns = kinds.map { "'\(mapping.column($0.rawValue))'" }
+      let columns = kinds.map { "'\(mapping.column($0.mark))'" }
       throw cursor.failure(
         "the row could be of several kinds: it has \(columns.joined(separator: " and "))",
         hint: "say which counts: "
@@ -89,7 +91,11 @@ struct RowFields {
   }
 
   private func isPresent(_ kind: SourceRow.Kind) -> Bool {
-    guard object[mapping.column(kind.rawValue)] != nil else { return false }
-    return kind != .prompt || kind.fields.required.allSatisfy { object[mapping.column($0)] != nil }
+    switch kind {
+    case .prompt, .promptMessages:
+      let values = kind.fields.required.compactMap { object[mapping.column($0)] }
+      return values.count == 2 && values.contains { $0.arrayValue != nil } == (kind == .promptMessages)
+    default: return object[mapping.column(kind.mark)] != nil
+    }
   }
 }

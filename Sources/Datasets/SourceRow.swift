@@ -16,20 +16,29 @@ struct SourceRow {
   }
 
   /// What a row holds. A dataset holds rows of one kind.
-  enum Kind: String, CaseIterable {
-    case text, instruction, prompt, messages, conversations
-    case tokens = "input_ids"
+  enum Kind: CaseIterable {
+    case text, instruction, prompt, messages, conversations, tokens
+    /// A prompt and a completion that are lists of messages.
+    case promptMessages
 
     /// The fields that such a row is made of; it has the first ones at least.
     var fields: (required: [String], optional: [String]) {
       switch self {
       case .text: (["text"], [])
       case .instruction: (["instruction", "output"], ["input"])
-      case .prompt: (["prompt", "completion"], ["tools"])
-      case .messages, .conversations: ([rawValue], ["tools", "system"])
+      case .prompt: (["prompt", "completion"], [])
+      case .promptMessages: (["prompt", "completion"], ["tools"])
+      case .messages: (["messages"], ["tools", "system"])
+      case .conversations: (["conversations"], ["tools", "system"])
       case .tokens: (["input_ids"], ["labels", "attention_mask"])
       }
     }
+
+    /// The field that tells such a row from others.
+    var mark: String { fields.required[0] }
+
+    /// Such a row, for people.
+    var title: String { "a row with " + (self == .promptMessages ? "messages as '\(mark)'" : "'\(mark)'") }
 
     static let allFields: [String] = allCases.flatMap { $0.fields.required + $0.fields.optional }.reduce(into: []) {
       if !$0.contains($1) { $0.append($1) }
@@ -81,21 +90,18 @@ struct SourceRow {
       return .instruction(
         try row.string("instruction"), input: try row.optionalString("input") ?? "",
         output: try row.string("output"))
-    case .prompt:
+    case .prompt: return .completion(try row.string("completion"), prompt: try row.string("prompt"))
+    case .promptMessages:
       let (prompt, completion) = (try row.field("prompt"), try row.field("completion"))
-      let lists = [prompt, completion].filter { $0.value.arrayValue != nil }
-      if lists.count == 1 {
-        throw lists[0].failure(
-          "a list of messages beside a text",
-          hint: "prompt and completion are both texts, or both lists of messages")
+      for field in [prompt, completion] where field.value.arrayValue == nil {
+        throw field.failure(
+          "expected a list of messages, found \(field.value.typeName)",
+          hint: "prompt and completion are both lists of messages, or both texts")
       }
-      guard lists.isEmpty else {
-        return .conversation(try Conversation(prompt: prompt, completion: completion, tools: row.optional("tools")), kind)
-      }
-      return .completion(try row.string("completion"), prompt: try row.string("prompt"))
+      return .conversation(try Conversation(prompt: prompt, completion: completion, tools: row.optional("tools")), kind)
     case .messages, .conversations:
       let conversation = try Conversation(
-        turns: row.field(kind.rawValue), tools: row.optional("tools"), system: row.optional("system"))
+        turns: row.field(kind.mark), tools: row.optional("tools"), system: row.optional("system"))
       return .conversation(conversation, kind)
     case .tokens:
       return try tokens(

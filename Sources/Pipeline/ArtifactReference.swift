@@ -44,24 +44,28 @@ package struct ArtifactReference: Sendable {
       throw Failure(
         .usage, "'\(text)' begins the digests of \(matches.count) artifacts", hint: "give more of its digits")
     }
-    guard let match = matches.first else { throw isUnknown(to: store) }
+    guard let match = matches.first else {
+      throw Failure(
+        .missingInput, "'\(text)' is no directory, and the store \(store.root) has no artifact or stage of that name",
+        hint: records.suggestion(for: text))
+    }
     return match
-  }
-
-  /// What is said of a name that a store does not have.
-  package func isUnknown(to store: Store) -> Failure {
-    Failure(
-      .missingInput, "'\(text)' is no directory, and the store \(store.root) has no artifact or stage of that name",
-      hint: Suggestion.hint(for: text, among: Set(store.records().map(\.name)).sorted(), calling: "stages"))
   }
 }
 
 extension ActionRecord {
-  /// Whether this is of a stage, or of one of those that its matrix makes of it.
-  package func isOf(_ stage: String) -> Bool { name == stage || name.hasPrefix(stage + "[") }
+  /// Whether this is of a stage, or of one of those that its matrix makes of it, or of a state that its label names.
+  package func isOf(_ stage: String) -> Bool { name == stage || label == stage || name.hasPrefix(stage + "[") }
 
   /// Latest means: of the latest run; of a training, its last state.
   fileprivate func isOlder(than other: ActionRecord) -> Bool {
     (startedAt, preimage.step ?? 0) < (other.startedAt, other.preimage.step ?? 0)
+  }
+}
+
+extension [ActionRecord] {
+  /// What a hint says of a stage that none of them is of.
+  package func suggestion(for stage: String) -> String? {
+    Suggestion.hint(for: stage, among: Set(map(\.name)).sorted(), calling: "stages")
   }
 }

@@ -81,7 +81,7 @@ package struct QuantizedMatrix: Sendable {
 
   /// Whether so few rows are multiplied with the codes where they lie.
   func readsCodesInPlace(rows: Int) -> Bool {
-    guard rows <= rl_matmul_few_codes_rows(PanelProduct.bestLevel) else { return false }
+    guard rows > 0, rows <= rl_matmul_few_codes_rows(PanelProduct.bestLevel) else { return false }
     switch codes {
     case .fourBit(let blocks): return shape[1] % blocks.blockSize == 0
     case .rows: return shape[1] % 32 == 0

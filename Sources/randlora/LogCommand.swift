@@ -25,30 +25,37 @@ struct LogCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let (store, stage) = try subject()
-    let records = store.records().filter { record in stage.map(record.isOf) ?? true }
-      .sorted { ($0.startedAt, $0.label) < ($1.startedAt, $1.label) }
-    json ? try printLines(records, store) : try printTable(records, store, logs: stage != nil)
+    let (store, records, isOfStage) = try subject()
+    let sorted = records.sorted { ($0.startedAt, $0.label) < ($1.startedAt, $1.label) }
+    json ? try printLines(sorted, store) : try printTable(sorted, store, withLogs: isOfStage)
   }
 
-  /// What is asked about: the stage of a pipeline, or of a store; a word that is no file is a stage.
-  private func subject() throws(Failure) -> (Store, stage: String?) {
-    guard let file, stage != nil || Files.exists(file) else {
-      let store = try options.open()
-      if let file, !store.records().contains(where: { $0.isOf(file) }) { throw ArtifactReference(file).isUnknown(to: store) }
-      return (store, file)
+  /// What is asked about: a pipeline or a stage of it, or all that a store holds, or a stage of that: a word that is no file.
+  private func subject() throws(Failure) -> (Store, [ActionRecord], isOfStage: Bool) {
+    guard let file, stage != nil || Files.exists(file) && !Files.isDirectory(file) else {
+      guard parameters.settings.isEmpty else { throw Failure(.usage, "--set needs the pipeline file that it is for") }
+      let store = try options.open(), all = store.records()
+      guard let stage = file else { return (store, all, false) }
+      let records = all.filter { $0.isOf(stage) }
+      guard !records.isEmpty else {
+        throw Failure(
+          .missingInput, "'\(stage)' is no pipeline file, and the store \(store.root) has nothing of a stage of that name",
+          hint: all.suggestion(for: stage))
+      }
+      return (store, records, true)
     }
     let pipeline = try PipelineFile(path: file, settings: parameters.values())
     if let stage { _ = try pipeline.selection([stage]) }
-    return (try StorePlace.open(options.store ?? StorePlace.named ?? pipeline.storePath), stage)
+    let store = try StorePlace.open(options.store ?? StorePlace.named ?? pipeline.storePath)
+    return (store, store.records().filter { record in stage.map(record.isOf) ?? true }, stage != nil)
   }
 
-  private func printTable(_ records: [ActionRecord], _ store: Store, logs: Bool) throws(Failure) {
+  private func printTable(_ records: [ActionRecord], _ store: Store, withLogs: Bool) throws(Failure) {
     var table = TextTable(.text("made at"), .text("stage"), .number("seconds"), .text("output"), .text("log"))
     for record in records {
       table.add(
         record.startedAt.formatted(.iso8601), record.label, NumberText.fixed(record.seconds, decimals: 1),
-        String(record.output.hex.prefix(12)), logs ? store.logPath(try record.preimage.key) : "")
+        String(record.output.hex.prefix(12)), withLogs ? store.logPath(try record.preimage.key) : "")
     }
     Console.printResult(table.lines.joined(separator: "\n"))
   }

@@ -82,7 +82,7 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
 }
 
 @Test(arguments: [
-  (#"{"messages":[]}"#, "data.jsonl:1:13: /messages: the conversation has no messages"),
+  (#"{"messages":[]}"#, "data.jsonl:1:13: /messages: the list has no messages"),
   (#"{"messages":{}}"#, "data.jsonl:1:13: /messages: expected an array, found an object"),
   (#"{"messages":[1]}"#, "data.jsonl:1:14: /messages/0: expected a message (an object)"),
   (#"{"messages":[{"content":"x"}]}"#, "data.jsonl:1:14: /messages/0: the field 'role' is missing"),
@@ -99,8 +99,18 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
     #"{"messages":[{"role":"user","content":"x"}],"tools":"x"}"#,
     "data.jsonl:1:53: /tools: expected a list of tools, found a text that is no JSON"
   ),
-  (#"{"prompt":"x","completion":[{"role":"assistant","content":"y"}]}"#, "data.jsonl:1:28: /completion: a list of messages beside a text"),
-  (#"{"prompt":[],"completion":[{"role":"assistant","content":"y"}]}"#, "data.jsonl:1:11: /prompt: the conversation has no messages"),
+  (
+    #"{"prompt":"x","completion":[{"role":"assistant","content":"y"}]}"#,
+    "data.jsonl:1:11: /prompt: expected a list of messages, found a string"
+  ),
+  (
+    #"{"prompt":[],"completion":[{"role":"assistant","content":"y"}]}"#, "data.jsonl:1:11: /prompt: the list has no messages"
+  ),
+  (
+    #"{"prompt":"a","completion":"b"}"# + "\n"
+      + #"{"prompt":[{"role":"user","content":"x"}],"completion":[{"role":"assistant","content":"y"}]}"#,
+    "data.jsonl:2: a row with messages as 'prompt' after a row with 'prompt' (data.jsonl:1)"
+  ),
 ])
 func aMalformedConversationIsNamedWithItsPlace(row: String, expected: String) {
   #expect(message { try prepared(row) } == expected)

@@ -24,7 +24,7 @@ import Testing
   ("{\"instruction\":\"x\"}", "data.jsonl:1:1: the field 'output' is missing"),
   (
     "{\"text\":\"x\"}\n{\"instruction\":\"x\",\"output\":\"y\"}",
-    "data.jsonl:2: a row with 'instruction' among rows with 'text' (data.jsonl:1)"
+    "data.jsonl:2: a row with 'instruction' after a row with 'text' (data.jsonl:1)"
   ),
   ("{\"text\":\"\"}", "data.jsonl: none of 1 rows is left to learn from: 1 empty"),
   ("{\"input_ids\":[1,100]}", "data.jsonl:1:17: /input_ids/1: expected a token id from 0 to 99"),

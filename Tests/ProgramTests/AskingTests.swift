@@ -55,8 +55,25 @@ import Testing
   let unknown = try pipeline.run("log", "conuted")
   #expect(unknown.code == 66)
   #expect(unknown.errors.hasSuffix("hint: did you mean 'counted'?\n"), "\(unknown.errors)")
+  #expect(unknown.errors.hasPrefix("error: 'conuted' is no pipeline file, and the store "), "\(unknown.errors)")
+  let unused = try pipeline.run("log", "--set", "minimum=1")
+  #expect((unused.code, unused.errors) == (64, "error: --set needs the pipeline file that it is for\n"))
   #expect(try pipeline.run("gc", "--max-size", "many").code == 64)
   #expect(try pipeline.run("gc", "--max-age", "3x").code == 64)
+}
+
+@Test func `the name of a matrix stands for its stages`() throws {
+  let pipeline = try ShellPipeline()
+  try pipeline.sandbox.write(
+    "stages: {counted: {stage: count-words, matrix: {minimum: [0, 1]}, with: {text: words.txt, minimum: \"${matrix.minimum}\"}}}\n",
+    to: "pipeline.yaml")
+  #expect(try pipeline.run("run", "pipeline.yaml").code == 0)
+  #expect(try pipeline.run("log", "counted", "--json").output.split(separator: "\n").count == 2)
+  let shown = try pipeline.run("show", "counted")
+  #expect(shown.code == 64)
+  let expected = "error: 'counted' stands for 2 stages\nhint: name one: counted[minimum=0], counted[minimum=1]\n"
+  #expect(shown.errors == expected, "\(shown.errors)")
+  #expect(try pipeline.run("show", "counted[minimum=1]").output.contains("--minimum        1"))
 }
 
 @Test func `verify puts aside what is damaged and gc removes it`() throws {

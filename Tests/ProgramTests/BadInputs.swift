@@ -156,7 +156,7 @@ extension BadInput {
     rows("preview below 0", row, "--preview must be a number of rows, found -1", "--preview=-1", code: 64),
     rows("no known key", #"{"question":"a"}"#, "rows.jsonl:1:1: expected a row with 'text'"),
     rows("text that is a number", #"{"text":1}"#, "rows.jsonl:1:9: /text: expected a string, found an integer"),
-    rows("rows of two kinds", row + "\n{\"text\":\"a\"}", "rows.jsonl:2: a row with 'text' among rows with 'instruction'"),
+    rows("rows of two kinds", row + "\n{\"text\":\"a\"}", "rows.jsonl:2: a row with 'text' after a row with 'instruction'"),
     rows("id outside the vocabulary", #"{"input_ids":[1,259]}"#, "/input_ids/1: expected a token id from 0 to 258"),
     rows("all rows masked", #"{"input_ids":[1,2],"labels":[-100,-100]}"#, "none of 1 rows is left to learn from: 1 with nothing to learn"),
     rows("label that is another token", #"{"input_ids":[1,2],"labels":[1,3]}"#, "/labels/1: expected 2, as in input_ids, or -100"),

@@ -40,7 +40,7 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
                      size_t a_next, int a_rows, const float *b, size_t b_step, size_t b_next, int adding, size_t stride,
                      float *c);
 // The same where the rows of a are few, up to rl_matmul_few_rows (0 where this cannot be), and contiguous each, as the columns of b
-// are, and depth and chain multiples of 8 words: both are read where they lie. Every `chain` of the depth is added to c as if it were a
+// are, and depth and chain such that they fill 32 bytes of b: both are read where they lie. Every `chain` of the depth is added to c as if it were a
 // product of its own. With bf16 (0 or 1) b is of that type.
 size_t rl_matmul_few_rows(int level);
 void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
@@ -139,7 +139,7 @@ float rl_scaled_base_backward(size_t D, float lambda, const float *a, const floa
 typedef struct {
   const uint8_t *codes;  // of 4 bits two a byte, the first in the high nibble
   const float *_Nullable pairs;  // (256, 2): the two values that a byte of 4-bit codes stands for
-  size_t block;          // elements that share a scale, a power of 2
+  size_t block;          // elements that share a scale: a power of 2 with 4 bits, a row with 8
   const float *_Nullable absmax;  // the scales; or null, and the scale of block i is
   // nested_code[absmax_codes[i]] * nested_absmax[i / RL_NESTED_BLOCK] + nested_offset
   const uint8_t *_Nullable absmax_codes;
@@ -151,8 +151,8 @@ typedef struct {
 void rl_dequantize_4bit(int level, const rl_blocks *blocks, size_t start, size_t rows, size_t n, size_t stride, float *y);
 // matmul_codes.c: c (rows, columns) = alpha * a b for few rows, up to rl_matmul_few_codes_rows (0 where this cannot be), added to c
 // when adding. b's columns are rows of `depth` codes, from row `first` on, whose values are rounded: of 4 bits, depth is a multiple
-// of the block; of 8, signed, a row is a block and depth a multiple of 32. Every `chain` of the depth, a multiple of 32, is added
-// as if it were a product of its own.
+// of the block; of 8, signed, a row is a block and depth a multiple of 32. Every `chain` of the depth is added as if it were a product
+// of its own; chain, a multiple of 32, and 4-bit blocks divide one another.
 typedef enum { RL_TO_F32, RL_TO_BF16, RL_TO_F16 } rl_rounding;
 size_t rl_matmul_few_codes_rows(int level);
 void rl_matmul_few_codes(int bits, size_t rows, size_t first, size_t columns, size_t depth, size_t chain, float alpha,
