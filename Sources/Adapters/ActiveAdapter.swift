@@ -9,7 +9,8 @@ package final class ActiveAdapter: Sendable {
   package let updates: [LinearUpdate]
   /// The tensors of the model that the adapter replaces, by name.
   package let copies: [String: TrainedCopy]
-  private let refreshers: [RandLoRAUpdate]
+  /// Small updates are formed side by side, each by one thread, and large ones in turn, each by all of them.
+  private let small, large: [RandLoRAUpdate]
 
   /// - Parameters:
   ///   - plan: how many tokens will share one set of parameters.
@@ -37,14 +38,15 @@ package final class ActiveAdapter: Sendable {
     }
     self.updates = updates
     copies = adapter.trainedCopies(training: training)
-    self.refreshers = refreshers
+    small = refreshers.filter(\.isSmall)
+    large = refreshers.filter { !$0.isSmall }
     refresh()
   }
 
   /// Takes up changed parameters and starts new gradients from zero.
   package func refresh() {
     gradient?.fill(with: 0)
-    for refresher in refreshers { refresher.refresh(adapter) }
+    forEachUpdate { $0.refresh(adapter) }
     for copy in copies.values {
       copy.value.copy(from: adapter.parameters, at: copy.offset)
       copy.gradient?.fill(with: 0)
@@ -54,9 +56,14 @@ package final class ActiveAdapter: Sendable {
   /// The gradient of all parameters over the micro-batches since `refresh`.
   package func finishGradient() -> Tensor? {
     guard let gradient else { return nil }
-    for refresher in refreshers { refresher.project(adapter, into: gradient) }
+    forEachUpdate { $0.project(adapter, into: gradient) }
     for copy in copies.values { if let own = copy.gradient { gradient.add(own, at: copy.offset) } }
     return gradient
+  }
+
+  private func forEachUpdate(_ body: @Sendable (RandLoRAUpdate) -> Void) {
+    Parallel.forEach(small.count) { body(small[$0]) }
+    large.forEach(body)
   }
 }
 

@@ -86,6 +86,11 @@ struct RandLoRAUpdate: Sendable {
       gamma: adapter.layout.entry(module: module, parameter: .gamma).offset, into: gradient)
   }
 
+  /// Whether the room that forming ΔW takes is so little that every thread may have its own.
+  var isSmall: Bool { Self.isSmall(scaledBases: scaledBases.rank * scaledBases.bases * scaledBases.width) }
+
+  static func isSmall(scaledBases count: Int) -> Bool { count <= 1 << 19 }
+
   /// Room for the scaled bases or their gradient, (k, mn).
   private var unfilledScaled: Tensor { Tensor(unfilled: [scaledBases.rank * scaledBases.bases, scaledBases.width]) }
 }

@@ -48,7 +48,7 @@ extension UpdatePlan {
   /// - Returns: what is held all the time, what all layers' backward passes need of the forward pass, and what one
   ///   layer takes for a while.
   package func bytes(
-    of layout: AdapterLayout, tokens: Int, hasDropout: Bool
+    of layout: AdapterLayout, tokens: Int, threads: Int, hasDropout: Bool
   ) -> (held: Int, saved: Int, scratch: Int) {
     var held = 0, saved = 0, scratch = 0
     for (index, module) in layout.modules.enumerated() {
@@ -63,7 +63,9 @@ extension UpdatePlan {
       let isDelta = formsDelta(outFeatures: out, inFeatures: `in`, inner: inner)
       held += 2 * (isDelta ? out * `in` : inner * min(out, `in`))
       if !isDelta, !module.scaledBasesFaceInput { saved += tokens * inner }
-      scratch = max(scratch, dropped + (isDelta ? 0 : tokens * inner), inner * min(out, `in`))
+      let scaled = inner * min(out, `in`)
+      let forming = RandLoRAUpdate.isSmall(scaledBases: scaled) ? threads * scaled : scaled
+      scratch = max(scratch, dropped + (isDelta ? 0 : tokens * inner), forming)
     }
     return (4 * held, 4 * saved, 4 * scratch)
   }

@@ -8,6 +8,10 @@ KERNEL void rl_multiply_add(size_t n, float a, const float *restrict x, float *r
   for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
+KERNEL void rl_multiply(size_t n, float a, const float *restrict x, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] = a * x[i];
+}
+
 KERNEL void rl_scale(size_t n, float a, float *restrict y) {
   for (size_t i = 0; i < n; i++) y[i] *= a;
 }

@@ -10,6 +10,7 @@
 // One source, three machine codes; the loader picks. The results are the same bits.
 #define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #define LANES 16
 #define ONE_127TH 7.874015718698502e-3f
 
@@ -20,6 +21,25 @@ INLINE float sum_lanes(const float *lanes) {
   for (int width = LANES / 2; width > 0; width /= 2)
     for (int i = 0; i < width; i++) sums[i] += sums[i + width];
   return sums[0];
+}
+
+typedef float vector8 __attribute__((vector_size(32), aligned(4)));
+
+// Eight rows of eight floats, transposed.
+INLINE void transpose(const vector8 *restrict row, vector8 *restrict columns) {
+  vector8 pair[8], four[8];
+  UNROLLED for (int i = 0; i < 8; i += 2) {
+    pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  UNROLLED for (int i = 0; i < 8; i += 4) UNROLLED for (int j = 0; j < 2; j++) {
+    four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  UNROLLED for (int i = 0; i < 4; i++) {
+    columns[i] = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    columns[i + 4] = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
 }
 
 // exp(x) with a relative error below 3e-7, without branches; arguments beyond the float range are clamped.

@@ -8,13 +8,11 @@
 // Vectors of 16 floats stay whole; the compiler would cut them in half for older processors' sake.
 #define MATMUL_V4 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define MATMUL_V3 __attribute__((target("arch=x86-64-v3")))
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 // What a panel is wide at most: 3 vectors of 16 floats.
 #define WIDEST 48
 
 typedef float vector4 __attribute__((vector_size(16), aligned(4)));
-typedef float vector8 __attribute__((vector_size(32), aligned(4)));
 
 // Panels whose memory is written side by side.
 #define ABREAST 8
@@ -38,23 +36,6 @@ INLINE void pack_neighbours(size_t width, size_t n, size_t depth, size_t stride,
   for (size_t k = 0; k < depth; k++)
     for (size_t i = 0; i < width; i++)
       packed[whole * depth + k * width + i] = i < rest ? x[k * stride + whole + i] : 0.0f;
-}
-
-// Eight rows of eight floats, transposed.
-INLINE void transpose(const vector8 *restrict row, vector8 *restrict columns) {
-  vector8 pair[8], four[8];
-  UNROLLED for (int i = 0; i < 8; i += 2) {
-    pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-  }
-  UNROLLED for (int i = 0; i < 8; i += 4) UNROLLED for (int j = 0; j < 2; j++) {
-    four[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-    four[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-  }
-  UNROLLED for (int i = 0; i < 4; i++) {
-    columns[i] = __builtin_shufflevector(four[i], four[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    columns[i + 4] = __builtin_shufflevector(four[i], four[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-  }
 }
 
 // Some rows of x, 6 or 8, transposed into columns of a panel, eight of the depth at a time. Of six, two columns too many are

@@ -12,7 +12,6 @@
 #define AT_ONCE 32
 #define MOST_WORDS 8
 #define MOST_ROWS 4
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 // The value that each lane's 4-bit code stands for, the place-th of eight in a word: of a byte the high one comes first.
 V3 INLINE __m256 look_up(__m256i words, int place, __m256 low, __m256 high) {

@@ -46,9 +46,15 @@ KERNEL void rl_sampled_products(size_t n, size_t count, const int32_t *restrict 
 
 KERNEL void rl_transpose(size_t rows, size_t columns, size_t stride, const float *restrict x, size_t y_stride,
                          float *restrict y) {
-  for (size_t r = 0; r < rows; r += LANES)
-    for (size_t c = 0; c < columns; c++) {
-      size_t n = rows - r < LANES ? rows - r : LANES;
-      for (size_t k = 0; k < n; k++) y[c * y_stride + r + k] = x[(r + k) * stride + c];
-    }
+  size_t whole_rows = rows - rows % LANES, whole_columns = columns - columns % 8;
+  for (size_t r = 0; r < whole_rows; r += LANES)
+    for (size_t c = 0; c < whole_columns; c += 8)
+      for (size_t half = r; half < r + LANES; half += 8) {  // both halves of a cache line of y
+        vector8 from[8], to[8];
+        UNROLLED for (size_t i = 0; i < 8; i++) from[i] = *(const vector8 *)(x + (half + i) * stride + c);
+        transpose(from, to);
+        UNROLLED for (size_t i = 0; i < 8; i++) *(vector8 *)(y + (c + i) * y_stride + half) = to[i];
+      }
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = r < whole_rows ? whole_columns : 0; c < columns; c++) y[c * y_stride + r] = x[r * stride + c];
 }

@@ -90,8 +90,8 @@ extension Matrix {
     let width = tile.shape[1]
     for line in 0..<tile.shape[0] {
       let y = unsafe address(row + line, column)
-      if !adding { unsafe y.update(repeating: 0, count: width) }
-      unsafe rl_multiply_add(width, alpha, tile.pointer + line * width, y)
+      let x = unsafe tile.pointer + line * width
+      unsafe adding ? rl_multiply_add(width, alpha, x, y) : rl_multiply(width, alpha, x, y)
     }
   }
 }

@@ -26,7 +26,7 @@ struct StepMemory {
     mapped = model.mappedBytes(tokens: tokens)
     let plan = model.updatePlan(adapter, tokens: stepTokens)
     updates = plan.bytes(
-      of: adapter.layout, tokens: tokens, hasDropout: adapter.configuration.dropout > 0)
+      of: adapter.layout, tokens: tokens, threads: threads, hasDropout: adapter.configuration.dropout > 0)
     let modules = configuration.linearModules
     let names = Set(adapter.layout.modules.map(\.name))
     // Tensors trained in full may lie anywhere: everything has a backward pass then.

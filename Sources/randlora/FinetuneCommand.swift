@@ -104,7 +104,7 @@ struct FinetuneCommand: AsyncParsableCommand {
     Console.standard(quiet: settings.quiet).note(
       """
       try it: randlora generate --base \(store.objectPath(base)) --checkpoint \(store.objectPath(trained)) --prompt "…"
-      asked as it was trained: --prompt-style alpaca for instructions, --chat for conversations
+      asked as it was trained: --prompt-style alpaca for instructions; for conversations --chat, with the --chat-template if one was given
       """)
   }
 

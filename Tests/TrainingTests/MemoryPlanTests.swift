@@ -96,7 +96,7 @@ private func bytes(_ name: String, of plan: MemoryPlan) -> Int { plan.parts.firs
   let matrices = layout.modules.reduce(0) { $0 + 8 * $1.outFeatures * $1.inFeatures }
   for (room, isFormed) in [(nil, true), (matrices, true), (matrices - 1, false)] {
     let plan = UpdatePlan(tokens: 1_000_000, layout: layout, room: room)
-    let held = plan.bytes(of: layout, tokens: 10, hasDropout: false).held
+    let held = plan.bytes(of: layout, tokens: 10, threads: 1, hasDropout: false).held
     #expect((held == matrices) == isFormed)
   }
 }

@@ -49,6 +49,7 @@ void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, floa
 // elementwise.c
 void rl_add(size_t n, const float *x, float *y);                    // y += x
 void rl_multiply_add(size_t n, float a, const float *x, float *y);  // y += a * x
+void rl_multiply(size_t n, float a, const float *x, float *y);      // y = a * x
 void rl_scale(size_t n, float a, float *y);                         // y *= a
 void rl_add_bias(size_t T, size_t D, const float *bias, float *y);  // y (T, D) += bias (D)
 void rl_add_rows(size_t T, size_t D, const float *x, float *y);     // y (D) += every row of x (T, D)
