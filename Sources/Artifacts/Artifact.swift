@@ -147,7 +147,16 @@ extension Artifact {
       }
       frozen.append(FrozenFile(path: path, identity: checked.identity))
     }
+    if verification != .sizes { try requireNothingAdded() }
     return frozen
+  }
+
+  /// Makes sure that a command's output holds no more than it was published with: whoever reads it may take all that is there.
+  ///
+  /// - Throws: `Failure.badData` naming a file that is not in the manifest.
+  package func requireNothingAdded() throws(Failure) {
+    guard kind == .directory, let added = try Publication.added(to: directory, besides: files) else { return }
+    throw damaged(directory + "/" + added, "is not among the files of \(Manifest.fileName)")
   }
 
   private func identity(of file: String, at path: String) throws(Failure) -> FileIdentity {

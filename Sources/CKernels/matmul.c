@@ -153,9 +153,9 @@ INLINE void edge(tile_function *tile, size_t rows, size_t columns, size_t depth,
 #define FEW_ROWS 16
 
 // The first or second of the two bfloat16 in each lane, as floats.
-INLINE vector8 half_of(vector8 words, size_t second) {
+INLINE void half_of(const vector8 *words, size_t second, vector8 *half) {
   typedef uint32_t bits __attribute__((vector_size(32)));
-  return (vector8)(second ? (bits)words & 0xFFFF0000 : (bits)words << 16);
+  *half = (vector8)(second ? (bits)*words & 0xFFFF0000 : (bits)*words << 16);
 }
 
 // Up to 4 rows of the left matrix, contiguous each, times up to 8 columns of the right one, contiguous each: these are transposed
@@ -178,7 +178,8 @@ INLINE void few(int bf16, size_t rows, size_t chains, size_t columns, size_t dep
       transpose(row, words[g]);
     }
     UNROLLED for (size_t i = 0; i < 8 * each; i++) UNROLLED for (size_t g = 0; g < chains; g++) {
-      vector8 right = bf16 ? half_of(words[g][i / 2], i % 2) : words[g][i];
+      vector8 right = words[g][i / each];
+      if (bf16) half_of(&words[g][i / 2], i % 2, &right);
       UNROLLED for (size_t r = 0; r < rows; r++)
         sums[g][r] = __builtin_elementwise_fma(a[r * a_stride + g * depth + k + i] - (vector8){0}, right, sums[g][r]);
     }

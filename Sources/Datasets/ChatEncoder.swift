@@ -91,6 +91,11 @@ extension ChatEncoder {
     _ conversation: Conversation, _ whole: ChatTemplate.Rendered
   ) throws(Failure) -> [Range<Int>] {
     let first = masksHistory ? conversation.answers.last ?? conversation.given : conversation.given
+    guard !conversation.messages[first...].contains(where: Conversation.isLeftOut) else {
+      throw Failure(
+        .badData, "a message is not to be learned ('weight' or 'train'), but the chat template marks every answer",
+        hint: "give a template without {% generation %} (--chat-template)")
+    }
     guard first > 0 else { return whole.generations }
     let earlier = try render(conversation.prefix(first)).generations.count
     return Array(whole.generations.dropFirst(earlier))
@@ -100,7 +105,7 @@ extension ChatEncoder {
     var ranges: [Range<Int>] = []
     for answer in masksHistory ? conversation.answers.suffix(1) : conversation.answers {
       let start = Array(try render(conversation.prefix(answer), prompt: true).text.utf8)
-      guard whole.starts(with: start) else { throw unclear(answer) }
+      guard whole.starts(with: start) else { throw unclear(answer, of: conversation) }
       ranges.append(start.count..<(try end(of: answer, from: start.count, conversation, whole)))
     }
     return ranges
@@ -119,7 +124,7 @@ extension ChatEncoder {
       return shorter.count
     }
     guard let end = try endBeforeNext(answer, conversation, whole), end >= start else {
-      throw unclear(answer)
+      throw unclear(answer, of: conversation)
     }
     return end
   }
@@ -137,8 +142,15 @@ extension ChatEncoder {
     return withNext.suffix(next.count).elementsEqual(next) ? withNext.count - next.count : nil
   }
 
-  private func unclear(_ answer: Int) -> Failure {
-    Failure(
+  private func unclear(_ answer: Int, of conversation: Conversation) -> Failure {
+    if answer + 1 == conversation.messages.count {
+      return Failure(
+        .badData,
+        "where the answer in message \(answer + 1) begins cannot be told: the text with which the chat template asks for it is "
+          + "not how the template then writes it",
+        hint: "give a template that marks answers with {% generation %} (--chat-template)")
+    }
+    return Failure(
       .badData,
       "where the answer in message \(answer + 1) stands cannot be told: the chat template writes the conversation "
         + "up to there in another way when it goes on",
@@ -182,6 +194,17 @@ extension ChatEncoder.Text {
     return (supervised, straddles)
   }
 
+  /// Whether a special token ends the text, but for white space.
+  func endsWithSpecialToken(_ encoding: Encoding, _ tokenizer: Tokenizer) -> Bool {
+    let utf8 = Array(text.utf8)
+    let last = encoding.ids.indices.last { !Self.isSpace(utf8[encoding.spans[$0]]) }
+    return last.map { tokenizer.isSpecial(encoding.ids[$0]) } ?? false
+  }
+
+  private static func isSpace(_ bytes: ArraySlice<UInt8>) -> Bool {
+    bytes.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+  }
+
   /// White space after the special token that ends an answer belongs to the template: the model is never asked for it.
   private func dropSpace(
     after range: Range<Int>, _ supervised: inout [Bool], _ encoding: Encoding, _ tokenizer: Tokenizer
@@ -189,11 +212,7 @@ extension ChatEncoder.Text {
     guard let end = range.last(where: { tokenizer.isSpecial(encoding.ids[$0]) }) else { return }
     let rest = end + 1..<range.upperBound
     let utf8 = Array(text.utf8)
-    guard
-      rest.allSatisfy({ utf8[encoding.spans[$0]].allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) } })
-    else {
-      return
-    }
+    guard rest.allSatisfy({ Self.isSpace(utf8[encoding.spans[$0]]) }) else { return }
     for index in rest { supervised[index] = false }
   }
 }

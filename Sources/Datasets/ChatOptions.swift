@@ -29,6 +29,14 @@ package struct ChatOptions: Sendable {
     }
   }
 
+  /// The flags of those that were given.
+  var flags: [String] {
+    [
+      template == nil ? nil : "--chat-template", systemPrompt == nil ? nil : "--system-prompt",
+      masksHistory ? "--mask-history" : nil, date == nil ? nil : "--template-date",
+    ].compactMap { $0 }
+  }
+
   /// The options as the manifest records them; a template by its text.
   var recipe: JSONObject {
     [

@@ -28,9 +28,10 @@ package struct Conversation: Sendable {
   /// Reads TRL's conversational `prompt` and `completion`: two lists of messages, of which the second is learned.
   ///
   /// - Throws: `Failure.badData` naming the message and field that is wrong.
-  init(prompt: JSONCursor, completion: JSONCursor, tools: JSONCursor?) throws(Failure) {
+  init(prompt: JSONCursor, completion: JSONCursor, tools: JSONCursor?, system: JSONCursor?) throws(Failure) {
     let given = try Self.messages(prompt)
     self.init(messages: given + (try Self.messages(completion)), tools: try Self.tools(tools), given: given.count)
+    if let system { prepend(system: try system.string()) }
   }
 
   /// Puts a system message in front where there is none.
@@ -40,8 +41,15 @@ package struct Conversation: Sendable {
     if given > 0 { given += 1 }
   }
 
-  /// The positions of the model's messages, but for those of the prompt.
-  var answers: [Int] { messages.indices.filter { $0 >= given && messages[$0]["role"]?.stringValue == "assistant" } }
+  /// The positions of the model's messages that are to be learned: not those of the prompt, nor those that say so.
+  var answers: [Int] {
+    messages.indices.filter {
+      $0 >= given && messages[$0]["role"]?.stringValue == "assistant" && !Self.isLeftOut(messages[$0])
+    }
+  }
+
+  /// Whether a message says that it is not to be learned: OpenAI's `weight`, Axolotl's `train`.
+  static func isLeftOut(_ message: JSON) -> Bool { message["weight"] == 0 || message["train"]?.boolValue == false }
 }
 
 // MARK: - Reading
@@ -70,7 +78,9 @@ extension Conversation {
           "'\(try from.string())' is nobody who speaks in a conversation",
           hint: "known: \(speakers.keys.sorted().joined(separator: ", "))")
       }
-      return ["role": .string(role), "content": .string(try turn.field("value").string())]
+      var plain: JSONObject = ["role": .string(role), "content": .string(try turn.field("value").string())]
+      for mark in ["weight", "train"] { if let value = message[mark] { plain[mark] = value } }
+      return .object(plain)
     }
     _ = try turn.field("role").string()
     try checkContent(turn)

@@ -162,6 +162,10 @@ struct PreparationPass {
     try spool.forEach { entry in summary.count(entry, in: entry.side(limit)) }
     summary.isPretokenized = first?.kind == .tokens
     summary.warnings = statistics.warnings
+    let idle = preparation.options.chat.flags
+    if let first, !first.kind.isConversation, !idle.isEmpty {
+      summary.warnings.append("\(idle.joined(separator: ", ")): without effect, for the rows are no conversations")
+    }
     if choice.isNeeded, summary.validation.rows == 0 {
       summary.warnings.append("none of \(choice.count) rows fell to validation: the share is too small for so few")
     }

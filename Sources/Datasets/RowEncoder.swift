@@ -157,9 +157,7 @@ struct RowEncoder: Sendable {
     var (supervised, straddles) = text.targets(encoding, tokenizer)
     if options.trainsOnInputs { (supervised, straddles) = (encoding.ids.map { _ in true }, false) }
     tokens.append(encoding.ids[...], supervised: supervised)
-    if let eosID, text.endsWithAnswer, supervised.last == true, let last = encoding.ids.last,
-      !tokenizer.isSpecial(last)
-    {
+    if let eosID, text.endsWithAnswer, supervised.last == true, !text.endsWithSpecialToken(encoding, tokenizer) {
       tokens.append(eosID, isSupervised: true)
     }
     return Shape(straddles: straddles)

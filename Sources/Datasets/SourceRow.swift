@@ -27,12 +27,14 @@ struct SourceRow {
       case .text: (["text"], [])
       case .instruction: (["instruction", "output"], ["input"])
       case .prompt: (["prompt", "completion"], [])
-      case .promptMessages: (["prompt", "completion"], ["tools"])
+      case .promptMessages: (["prompt", "completion"], ["tools", "system"])
       case .messages: (["messages"], ["tools", "system"])
       case .conversations: (["conversations"], ["tools", "system"])
       case .tokens: (["input_ids"], ["labels", "attention_mask"])
       }
     }
+
+    var isConversation: Bool { [.messages, .conversations, .promptMessages].contains(self) }
 
     /// The field that tells such a row from others.
     var mark: String { fields.required[0] }
@@ -98,7 +100,9 @@ struct SourceRow {
           "expected a list of messages, found \(field.value.typeName)",
           hint: "prompt and completion are both lists of messages, or both texts")
       }
-      return .conversation(try Conversation(prompt: prompt, completion: completion, tools: row.optional("tools")), kind)
+      let conversation = try Conversation(
+        prompt: prompt, completion: completion, tools: row.optional("tools"), system: row.optional("system"))
+      return .conversation(conversation, kind)
     case .messages, .conversations:
       let conversation = try Conversation(
         turns: row.field(kind.mark), tools: row.optional("tools"), system: row.optional("system"))

@@ -45,6 +45,14 @@ struct Action: Sendable {
   func requireUnchangedInputs() throws(Failure) {
     for content in contents { try content.requireUnchanged() }
     for file in inputs.flatMap(\.frozenFiles) { try file.requireUnchanged() }
+    for input in inputs {
+      do {
+        try input.requireNothingAdded()
+      } catch {
+        throw Failure(
+          error.kind, "what the stage reads was written to: \(error.message)", hint: "a command may write to its $output alone")
+      }
+    }
   }
 
   /// What lies at the paths among the parameters.

@@ -125,7 +125,12 @@ extension Build {
         directory: call.directory, lock: lock.descriptor, logPath: store.logPath(action.key),
         isRetry: attempt > 1, timeout: call.resources.timeout,
         progress: { self.tell(.progress(label, $0)) }))
-    if end.cause == .exited(0) { try command?.seal(as: output, action.preimage, memo: store.memo) }
+    guard end.cause == .exited(0) else { return end }
+    do {
+      try command?.seal(as: output, action.preimage, memo: store.memo)
+    } catch {
+      throw Failure(error.kind, error.message, hint: error.hint ?? "its log: \(store.logPath(action.key))")
+    }
     return end
   }
 

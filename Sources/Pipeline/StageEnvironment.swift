@@ -62,8 +62,9 @@ struct StageEnvironment: Sendable {
   ]
   private static let passedPrefixes = ["XDG_", "HF_", "HUGGING", "AWS_", "RANDLORA_"]
 
-  /// Fixed, so that sorting, messages and dates do not depend on the user's settings.
-  private static let fixed = ["LC_ALL": "C.UTF-8", "TZ": "UTC"]
+  /// Fixed, so that sorting, messages and dates do not depend on the user's settings; and Python writes nothing beside the
+  /// modules that it reads, which may be another stage's.
+  private static let fixed = ["LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"]
 
   /// The part of this process's environment that stages get.
   static var inherited: [String: String] {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Artifacts
+import Failures
 import Pipeline
 import StageSupport
 
@@ -19,6 +20,11 @@ struct PinCommand: ParsableCommand {
       for digest in store.pins { Console.printResult(digest.hex) }
       return
     }
-    try store.pin(try ArtifactReference(artifact).artifact(in: store).digest, !remove)
+    let found = try ArtifactReference(artifact).artifact(in: store)
+    guard !remove || store.pins.contains(found.digest) else {
+      throw Failure(.usage, "\(found.kind.words) \(found.digest) is not pinned", hint: "'randlora pin' lists those that are")
+    }
+    try store.pin(found.digest, !remove)
+    Console.printResult("\(remove ? "unpinned" : "pinned") \(found.kind.rawValue) \(found.digest)")
   }
 }

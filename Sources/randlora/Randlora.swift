@@ -40,7 +40,8 @@ import StageSupport
       Console.standard(quiet: false).report(failure)
       Glibc.exit(failure.kind.rawValue)
     } catch {
-      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+      // An exit code alone says that everything has been said.
+      guard !(error is ExitCode), exitCode(for: error) == .validationFailure else { exit(withError: error) }
       // In the form that all programs share.
       let command = CommandLine.arguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? " " + $0 : nil } ?? ""
       Console.standard(quiet: false).report(Failure(.usage, message(for: error), hint: "see 'randlora\(command) --help'"))

@@ -60,6 +60,31 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
   #expect(try shown(row.dropLast() + #","tools":[{"name":"f"}]}"#) == #"[{"name": "f"}]"# + given + "[ab!</s>]")
 }
 
+@Test func aMessageMaySayThatItIsNotLearned() throws {
+  let answer = { (mark: String) in #"{"role":"assistant","content":"Yo"\#(mark)}"# }
+  let row = { (first: String, second: String) in
+    #"{"messages":[{"role":"user","content":"a"},\#(answer(first)),{"role":"user","content":"b"},\#(answer(second))]}"#
+  }
+  for mark in [#","weight":0"#, #","train":false"#] {
+    #expect(try shown(row(mark, #","weight":1"#)) == "user:a</s>assistant:Yo</s>user:b</s>assistant:[Yo</s>]")
+    #expect(try shown(row("", mark)) == "user:a</s>assistant:[Yo</s>]user:b</s>assistant:Yo</s>")
+  }
+  let marking = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}</s>{% endfor %}"
+  #expect(
+    message { try prepared(row(#","weight":0"#, "")) { $0.chat.template = (Array(marking.utf8), "t.jinja") } }
+      == "data.jsonl:1: a message is not to be learned ('weight' or 'train'), but the chat template marks every answer")
+}
+
+@Test func theSystemColumnStandsBeforeAPrompt() throws {
+  let row = #"{"system":"S","prompt":[{"role":"user","content":"a"}],"completion":[{"role":"assistant","content":"b"}]}"#
+  #expect(try shown(row) == "system:S</s>user:a</s>assistant:[b</s>]")
+}
+
+@Test func whatOnlyConversationsNeedIsSaidToBeIdle() throws {
+  let summary = try Prepared(#"{"text":"abc"}"#, options: { $0.chat.masksHistory = true }).summary
+  #expect(summary.warnings == ["--mask-history: without effect, for the rows are no conversations"])
+}
+
 @Test func toolsComeAsAListOrAsText() throws {
   let call =
     #"{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]}"#

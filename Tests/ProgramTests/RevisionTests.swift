@@ -12,7 +12,7 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "826fa34abd801522c3bbde3c223e3d215ffbb58de911a66cd3dc337c7181182c"
   ),
   (
-    "prepare-data", 4, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
+    "prepare-data", 5, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
     "ea096fe72719fc7b4e37cdc2ced05cf187c2a18e83f713fc8b2700d4c1e96a8b"
   ),
   (

@@ -40,8 +40,8 @@ void rl_matmul_block(int level, size_t rows, size_t columns, size_t depth, float
                      size_t a_next, int a_rows, const float *b, size_t b_step, size_t b_next, int adding, size_t stride,
                      float *c);
 // The same where the rows of a are few, up to rl_matmul_few_rows (0 where this cannot be), and contiguous each, as the columns of b
-// are, and depth and chain such that they fill 32 bytes of b: both are read where they lie. Every `chain` of the depth is added to c as if it were a
-// product of its own. With bf16 (0 or 1) b is of that type.
+// are, and depth and chain are whole 32 bytes of b: both are read where they lie. Every `chain` of the depth is added to c as if it
+// were a product of its own. With bf16 (0 or 1) b is of that type.
 size_t rl_matmul_few_rows(int level);
 void rl_matmul_few(size_t rows, size_t columns, size_t depth, size_t chain, float alpha, const float *a, size_t a_stride,
                    const void *b, int bf16, size_t b_stride, int adding, size_t stride, float *c);
