@@ -62,7 +62,16 @@ extension Conversation {
     "observation": "tool", "function_response": "tool",
   ]
 
+  static let listHint = "give lists as lists, in JSON Lines or Parquet, and not as texts that hold them"
+
+  /// Whether a text is a list of messages in JSON, as tables come to hold them.
+  static func isWritten(in text: String) -> Bool {
+    guard text.utf8.first == UInt8(ascii: "["), let list = try? JSONDocument(text, source: "").root.arrayValue else { return false }
+    return list.first?["role"]?.stringValue != nil && list.first?["content"] != nil
+  }
+
   private static func messages(_ turns: JSONCursor) throws(Failure) -> [JSON] {
+    if turns.value.stringValue != nil { throw turns.failure("expected a list of messages, found a text", hint: listHint) }
     var messages: [JSON] = []
     for turn in try turns.elements() { messages.append(try message(turn)) }
     guard !messages.isEmpty else { throw turns.failure("the list has no messages") }

@@ -92,7 +92,12 @@ struct SourceRow {
       return .instruction(
         try row.string("instruction"), input: try row.optionalString("input") ?? "",
         output: try row.string("output"))
-    case .prompt: return .completion(try row.string("completion"), prompt: try row.string("prompt"))
+    case .prompt:
+      for name in ["prompt", "completion"] where Conversation.isWritten(in: try row.string(name)) {
+        throw try row.field(name).failure(
+          "a list of messages is written as a text", hint: Conversation.listHint)
+      }
+      return .completion(try row.string("completion"), prompt: try row.string("prompt"))
     case .promptMessages:
       let (prompt, completion) = (try row.field("prompt"), try row.field("completion"))
       for field in [prompt, completion] where field.value.arrayValue == nil {

@@ -109,6 +109,11 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
 @Test(arguments: [
   (#"{"messages":[]}"#, "data.jsonl:1:13: /messages: the list has no messages"),
   (#"{"messages":{}}"#, "data.jsonl:1:13: /messages: expected an array, found an object"),
+  (#"{"messages":"[]"}"#, "data.jsonl:1:13: /messages: expected a list of messages, found a text"),
+  (
+    #"{"prompt":"[{\"role\":\"user\",\"content\":\"x\"}]","completion":"y"}"#,
+    "data.jsonl:1:11: /prompt: a list of messages is written as a text"
+  ),
   (#"{"messages":[1]}"#, "data.jsonl:1:14: /messages/0: expected a message (an object)"),
   (#"{"messages":[{"content":"x"}]}"#, "data.jsonl:1:14: /messages/0: the field 'role' is missing"),
   (#"{"messages":[{"role":"user"}]}"#, "data.jsonl:1:14: /messages/0: the message has no content"),
