@@ -155,7 +155,9 @@ extension Artifact {
   ///
   /// - Throws: `Failure.badData` naming a file that is not in the manifest.
   package func requireNothingAdded() throws(Failure) {
-    guard kind == .directory, let added = try Publication.added(to: directory, besides: files) else { return }
+    guard kind == .directory, let added = try Files.tree(directory, besides: ArtifactFile.ownPaths(of: files)).first else {
+      return
+    }
     throw damaged(directory + "/" + added, "is not among the files of \(Manifest.fileName)")
   }
 

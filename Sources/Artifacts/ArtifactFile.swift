@@ -1,3 +1,5 @@
+import JSON
+
 /// A file of an artifact, as its manifest lists it.
 package struct ArtifactFile: Sendable, Equatable {
   /// Relative to the artifact's directory, with `/` between its parts.
@@ -11,6 +13,11 @@ package struct ArtifactFile: Sendable, Equatable {
 
   /// The names that an artifact uses itself.
   static let reservedPaths = [Manifest.fileName, RunRecord.fileName, FileLocations.fileName]
+
+  /// All paths in the directory of an artifact with these files.
+  static func ownPaths(of files: [ArtifactFile]) -> Set<ByteString> {
+    Set((files.map(\.path) + reservedPaths).map { ByteString($0) })
+  }
 
   /// Why `path` may not be the path of an artifact's file, or nil when it may: manifests come from anywhere,
   /// and a path in one must never lead out of its directory.

@@ -1,6 +1,7 @@
 package import Failures
 import FoundationEssentials
 import Glibc
+package import JSON
 
 /// Plain file operations with failures that name the path.
 package enum Files {
@@ -72,9 +73,13 @@ package enum Files {
 
   /// All files below a directory by their paths relative to it, sorted by bytes.
   ///
-  /// - Parameter followingLinks: whether symbolic links are looked through, as in the Hub's cache.
+  /// - Parameters:
+  ///   - followingLinks: whether symbolic links are looked through, as in the Hub's cache.
+  ///   - known: what is left out, and not looked at.
   /// - Throws: `Failure.badData` at a pipe, socket or device, or a symbolic link that is not to be followed.
-  package static func tree(_ directory: String, followingLinks: Bool = false) throws(Failure) -> [String] {
+  package static func tree(
+    _ directory: String, followingLinks: Bool = false, besides known: Set<ByteString> = []
+  ) throws(Failure) -> [String] {
     var files: [String] = []
     var pending = [""]
     while let prefix = pending.popLast() {
@@ -83,6 +88,7 @@ package enum Files {
       }
       for name in try names(in: directory + "/" + prefix) {
         let path = prefix + name
+        if known.contains(ByteString(path)) { continue }
         switch try FileStatus(directory + "/" + path, followingLinks: followingLinks) {
         case .file: files.append(path)
         case .directory: pending.append(path + "/")

@@ -95,23 +95,18 @@ struct Publication {
   /// - Throws: `Failure.outputExists` naming a file in the directory of an artifact that is none of its own: it is
   ///   somebody's, and must not go with the artifact.
   static func refuseAdded(_ output: String, besides files: [ArtifactFile]) throws(Failure) {
+    let own = ArtifactFile.ownPaths(of: files)
     let hint = "move it away, then run again"
-    let added: String?
+    let there: [String]
     do {
-      added = try Self.added(to: output, besides: files)
+      there = try Files.tree(output)
     } catch {
       throw Failure(.outputExists, error.message, hint: hint)
     }
-    if let added {
+    for path in there where !own.contains(ByteString(path)) {
       throw Failure(
-        .outputExists, "\(output)/\(added) is no file of the artifact there, and would be lost with it", hint: hint)
+        .outputExists, "\(output)/\(path) is no file of the artifact there, and would be lost with it", hint: hint)
     }
-  }
-
-  /// The first file in an artifact's directory that is none of its own.
-  static func added(to directory: String, besides files: [ArtifactFile]) throws(Failure) -> String? {
-    let own = Set((files.map(\.path) + ArtifactFile.reservedPaths).map { ByteString($0) })
-    return try Files.tree(directory).first { !own.contains(ByteString($0)) }
   }
 
   static func outputExists(_ output: String, _ what: String) -> Failure {
