@@ -50,9 +50,9 @@ V3 INLINE void read_words(const uint8_t *const *codes, size_t offset, __m256i *t
   to[3] = _mm256_unpackhi_epi64(c, d);
 }
 
-// Some rows times up to eight columns, along one chain, or two that follow one another in the depth and do not wait for one another. `codes` and `block`: where
-// each column's codes begin, and in which block of scales; where columns are fewer, the others repeat one and are not
-// written. What lies `next` bytes further is asked for (nothing when 0).
+// Some rows times up to eight columns, along one chain, or two that follow one another in the depth and do not wait for one
+// another. `codes` and `block`: where each column's codes begin, and in which block of scales; where columns are fewer, the
+// others repeat one and are not written. What lies `next` bytes further is asked for (nothing when 0).
 V3 INLINE void few(int bits, rl_rounding rounding, size_t rows, size_t chains, size_t columns, size_t depth, float alpha,
                    const float *restrict a, size_t a_stride, const rl_blocks *b, const uint8_t **codes, const size_t *block,
                    size_t next, int adding, size_t stride, float *restrict c) {

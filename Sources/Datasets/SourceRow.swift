@@ -93,11 +93,11 @@ struct SourceRow {
         try row.string("instruction"), input: try row.optionalString("input") ?? "",
         output: try row.string("output"))
     case .prompt:
-      for name in ["prompt", "completion"] where Conversation.isWritten(in: try row.string(name)) {
-        throw try row.field(name).failure(
-          "a list of messages is written as a text", hint: Conversation.listHint)
+      let (prompt, completion) = (try row.string("prompt"), try row.string("completion"))
+      for (name, text) in [("prompt", prompt), ("completion", completion)] where Conversation.isWritten(in: text) {
+        throw try row.field(name).failure("a list of messages is written as a text", hint: Conversation.listHint)
       }
-      return .completion(try row.string("completion"), prompt: try row.string("prompt"))
+      return .completion(completion, prompt: prompt)
     case .promptMessages:
       let (prompt, completion) = (try row.field("prompt"), try row.field("completion"))
       for field in [prompt, completion] where field.value.arrayValue == nil {

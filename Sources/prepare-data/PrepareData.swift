@@ -29,8 +29,8 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
       'input' and 'output'; a 'prompt' and a 'completion', taken word for word; 'input_ids' and perhaps 'labels' and an \
       'attention_mask'; or they are conversations: 'messages' as OpenAI has them, 'prompt' and 'completion' that are \
       lists of such messages, as TRL has them, or ShareGPT's 'conversations', perhaps with 'tools' and 'system', which \
-      the model's chat template writes. --field says where the data calls them otherwise. Each other row begins with one BOS where the tokenizer has one, and a complete one ends with EOS; of \
-      instructions, prompts and conversations only the answers are learned.
+      the model's chat template writes. --field says where the data calls them otherwise. Each other row \
+      begins with one BOS where the tokenizer has one, and a complete one ends with EOS; of instructions, prompts and conversations only the answers are learned.
 
       Of several files, or in an archive, names decide: 'validation', 'valid', 'val' or 'dev' holds validation rows, \
       'test', 'tests' or 'eval' test rows, anything else is trained on. Otherwise validation rows come from \
