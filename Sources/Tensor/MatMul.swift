@@ -93,11 +93,14 @@ package enum MatMul {
     let all = 0..<product.columns, width = product.packedCount(columns: product.columns)
     let packed = Tensor(unfilled: [width * depth.count])
     @Sendable func place(_ block: Range<Int>) -> Int { width * (block.lowerBound - depth.lowerBound) }
-    for block in product.blocks(of: depth) { unsafe packRight(all, block, packed.pointer + place(block)) }
+    let blocks = Array(product.blocks(of: depth))
+    Parallel.forEach(blocks.count, file: file, function: function) {
+      unsafe packRight(all, blocks[$0], packed.pointer + place(blocks[$0]))
+    }
     let rowsEach = product.packedCount(rows: max(1, rows.count / (8 * Parallel.threads)))
     Parallel.forEachRange(of: rows.count, by: rowsEach, file: file, function: function) { part in
       let part = rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound
-      for block in product.blocks(of: depth) {
+      for block in blocks {
         let panels = unsafe product.packedRight(packed.pointer + place(block), depth: block.count)
         product.multiply(part, all, block, product.leftInPlace(part, block), panels)
       }

@@ -41,7 +41,7 @@ struct StepMemory {
     // The lower layers are formed again when those above them are done, one at a time.
     let again = max(0, (layers > 0 ? layerActivations : 0) - saved * layerActivations)
     let tensors = [
-      MemoryPlan.Part(name: "adapter, gradients, moments", bytes: 5 * 4 * adapter.layout.count),
+      MemoryPlan.Part(name: "adapter, gradients, moments", bytes: 4 * 4 * adapter.layout.count),
       MemoryPlan.Part(name: "copies of what is trained in full", bytes: 2 * 4 * adapter.layout.trainedCount),
       MemoryPlan.Part(name: "random bases", bytes: adapter.bases.map { 4 * ($0.a.count + $0.b.count) } ?? 0),
       MemoryPlan.Part(name: "updates of layers", bytes: updates.held),

@@ -25,7 +25,7 @@ package final class Trainer {
   private let rows: TokenRows
   private let schedule: RowSchedule
   private let active: ActiveAdapter
-  /// The gradient of the last step before clipping, laid out as the adapter's parameters are.
+  /// The gradient of the last step before clipping, laid out as the adapter's parameters are, until the next one.
   package private(set) var lastGradient: Tensor?
 
   /// The most tokens of a micro-batch of more than one row, however many rows a batch has: enough for products at their full
@@ -51,6 +51,7 @@ package final class Trainer {
   /// Takes one step over the whole accumulation window, whose loss is the mean over all its supervised tokens.
   /// - Throws: `Failure.badData` when the loss is not finite; the state stays as it was.
   package func step() throws(Failure) -> StepMetrics {
+    if lastGradient != nil { active.refresh() }
     let window = schedule.rows(ofStep: state.step).enumerated().map { (key: UInt32($0), row: rows[$1]) }
     let ranges = MicroBatch.ranges(lengths: window.map(\.row.ids.count), tokens: Self.microBatchTokens)
     let batches = ranges.map { range in
@@ -64,10 +65,8 @@ package final class Trainer {
       total += nll.reduce(0) { $0 + Double($1) }
     }
     let loss = total / Double(max(1, targets))
-    let metrics = try update(
+    return try update(
       loss: loss, tokens: batches.reduce(0) { $0 + $1.tokens.count }, targets: targets, rows: window.count)
-    active.refresh()
-    return metrics
   }
 
   private func update(loss: Double, tokens: Int, targets: Int, rows: Int) throws(Failure) -> StepMetrics {
@@ -78,7 +77,7 @@ package final class Trainer {
         .badData, "training diverged at step \(state.step + 1): loss \(loss.magnitude), gradient norm \(norm.magnitude)",
         hint: "try a smaller --learning-rate, a longer warm-up or a smaller --max-grad-norm")
     }
-    lastGradient = gradient.duplicate()
+    lastGradient = gradient
     let clip = recipe.maxGradientNorm > 0 ? min(1, recipe.maxGradientNorm / (norm + 1e-6)) : 1
     let learningRate = recipe.learningRate(ofStep: state.step)
     recipe.optimizer.update(
