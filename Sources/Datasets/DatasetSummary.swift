@@ -52,8 +52,8 @@ package struct DatasetSummary: Sendable {
   private var splits = [SplitSummary](repeating: SplitSummary(), count: DatasetSplit.allCases.count)
   /// Rows that each data file gave, in their order, files of validation rows last.
   package internal(set) var sourceRows: [Int] = []
-  /// Whether rows came as token ids, so that no tokenizer took part.
-  package internal(set) var isPretokenized = false
+  /// What all rows are; nil when there are none.
+  package internal(set) var form: RowForm?
   /// What the user should know, as sentences.
   package internal(set) var warnings: [String] = []
   /// Columns of the first row that are not used.

@@ -160,10 +160,10 @@ struct PreparationPass {
     let limit = choice.limit()
     var summary = summary
     try spool.forEach { entry in summary.count(entry, in: entry.side(limit)) }
-    summary.isPretokenized = first?.kind == .tokens
+    summary.form = first?.kind.form
     summary.warnings = statistics.warnings
     let idle = preparation.options.chat.flags
-    if let first, !first.kind.isConversation, !idle.isEmpty {
+    if summary.form != .conversation, !idle.isEmpty {
       summary.warnings.append("\(idle.joined(separator: ", ")): without effect, for the rows are no conversations")
     }
     if choice.isNeeded, summary.validation.rows == 0 {

@@ -34,7 +34,15 @@ struct SourceRow {
       }
     }
 
-    var isConversation: Bool { [.messages, .conversations, .promptMessages].contains(self) }
+    var form: RowForm {
+      switch self {
+      case .text: .text
+      case .instruction: .instruction
+      case .prompt: .prompt
+      case .messages, .conversations, .promptMessages: .conversation
+      case .tokens: .tokens
+      }
+    }
 
     /// The field that tells such a row from others.
     var mark: String { fields.required[0] }

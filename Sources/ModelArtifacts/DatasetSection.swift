@@ -16,7 +16,8 @@ extension DatasetArtifact {
     let tokenizer = try base.hasTokenizer ? base.tokenizer() : nil
     let id = { (id: Int32?) in id.map { JSON.integer(Int($0)) } ?? .null }
     var section: JSONObject = [
-      "tokenizer_sha256": summary.isPretokenized
+      "row_form": summary.form.map { .string($0.rawValue) } ?? .null,
+      "tokenizer_sha256": summary.form == .tokens
         ? .null : try base.artifact.section.field("tokenizer_sha256").value,
       "vocab_size": .integer(base.configuration.vocabularySize), "recipe": .object(options.recipe),
       "special_tokens": [

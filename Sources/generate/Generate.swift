@@ -19,7 +19,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 @main struct Generate: StageCommand {
   static let stage = StageDescription(
     name: "generate", revision: 6,
-    inputs: [.required("base", .base), .optional("checkpoint", .checkpoint)],
+    inputs: [.required("base", .base), .optional("checkpoint", .checkpoint), .optional("dataset", .dataset)],
     output: nil,
     parameters: [
       .result("prompt"), .result("input"), .result("prompt-style"), .result("prompt-template", .path),
@@ -28,10 +28,10 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     ],
     abstract: "Generate text from a prompt with a base model and, if given, an adapter.",
     discussion: """
-      With --chat the prompt is the first message of a conversation, written with the model's chat template. With \
-      --prompt-style or --prompt-template the prompt is taken as an instruction and wrapped as prepare-data wraps it; \
-      without, it is continued as it stands. Ask in the form that the model was trained in. Greedy unless --temperature \
-      is above 0.
+      Ask in the form that the model was trained in: with --dataset that of the data set's rows, whatever it is. With \
+      --chat the prompt is the first message of a conversation, written with the model's chat template. With \
+      --prompt-style or --prompt-template it is taken as an instruction and wrapped as prepare-data wraps it; without any \
+      of these it is continued as it stands. Greedy unless --temperature is above 0.
       """)
 
   @OptionGroup var options: StageOptions
@@ -40,9 +40,11 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
   var base: String?
   @Option(help: "The checkpoint whose adapter is at work.", completion: .directory)
   var checkpoint: String?
-  @Option(help: "What to continue, or the instruction to follow with --prompt-style or --prompt-template.")
+  @Option(help: "The dataset in whose rows' form the prompt is written.", completion: .directory)
+  var dataset: String?
+  @Option(help: "What to continue, the instruction to follow, or what is said first.")
   var prompt: String = ""
-  @Option(help: "The instruction's input, with --prompt-style or --prompt-template.")
+  @Option(help: "The instruction's input, with --dataset, --prompt-style or --prompt-template.")
   var input: String = ""
   @Option(help: "How an instruction is wrapped: alpaca, plain, chatml or llama3.")
   var promptStyle: PromptStyle?
@@ -55,7 +57,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     help: "A Jinja file that writes conversations, in place of the base's own chat template, with --chat.",
     completion: .file())
   var chatTemplate: String?
-  @Option(help: "The system message of the conversation, with --chat.")
+  @Option(help: "The system message of the conversation, with --chat or --dataset.")
   var systemPrompt: String?
   @Option(help: "The day, as 2025-07-31, for chat templates that write it.")
   var templateDate: CivilTime?
@@ -70,15 +72,15 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 
   mutating func resolve() throws {
     guard !prompt.isEmpty else { throw Failure(.usage, "--prompt is missing or empty") }
-    guard input.isEmpty || promptStyle != nil || promptTemplate != nil else {
+    guard input.isEmpty || promptStyle != nil || promptTemplate != nil || dataset != nil else {
       throw Failure(
-        .usage, "--input goes with --prompt-style or --prompt-template",
+        .usage, "--input goes with --dataset, --prompt-style or --prompt-template",
         hint: chat ? "leave --input out, or --chat" : "add --prompt-style plain or alpaca")
     }
-    guard [chat, promptStyle != nil, promptTemplate != nil].count(where: { $0 }) <= 1 else {
-      throw Failure(.usage, "--chat, --prompt-style and --prompt-template exclude one another")
+    guard [chat, promptStyle != nil, promptTemplate != nil, dataset != nil].count(where: { $0 }) <= 1 else {
+      throw Failure(.usage, "--chat, --prompt-style, --prompt-template and --dataset exclude one another")
     }
-    guard chat || chatTemplate == nil && systemPrompt == nil && templateDate == nil else {
+    guard chat || chatTemplate == nil && templateDate == nil && (systemPrompt == nil || dataset != nil) else {
       throw Failure(.usage, "--chat-template, --system-prompt and --template-date go with --chat", hint: "add --chat")
     }
     guard (1...1_000_000).contains(maxNewTokens) else {
@@ -100,8 +102,9 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     let base = try BaseModel(try stage.input("base"))
     try stage.require("checkpoint", names: "base", of: "base")
     let tokenizer = try base.tokenizer()
-    let text = try text(base, tokenizer)
-    let ids = try tokenizer.encode(text, addSpecialTokens: !chat)  // a chat template writes BOS itself
+    let form = try form(stage, base, tokenizer)
+    let text = try text(form, base, tokenizer)
+    let ids = try tokenizer.encode(text, addSpecialTokens: !form.isConversation)  // a chat template writes BOS itself
     guard !ids.isEmpty, ids.count < base.configuration.contextLength else {
       throw Failure(
         .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
@@ -133,25 +136,50 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     }
   }
 
-  /// What the model continues.
-  private func text(_ base: BaseModel, _ tokenizer: Tokenizer) throws(Failure) -> String {
-    guard chat else { return try wrapped(tokenizer) }
-    var options = ChatOptions()
-    if let chatTemplate { try options.readTemplate(file: chatTemplate) }
-    (options.systemPrompt, options.date) = (systemPrompt, templateDate)
-    guard let encoder = try options.encoder(base.chatTemplates(), tokenizer: tokenizer) else {
-      throw Failure(
-        .missingInput, "the base '\(base.artifact.directory)' has no chat template",
-        hint: "give one with --chat-template, or put the model's chat_template.jinja or tokenizer_config.json beside "
-          + "its weights and import it again")
+  /// The form in which the model is asked.
+  private func form(_ stage: Stage, _ base: BaseModel, _ tokenizer: Tokenizer) throws(Failure) -> PromptForm {
+    if let dataset = stage.optionalInput("dataset") {
+      return try form(of: DatasetArtifact.promptForm(dataset, for: base))
     }
-    return try encoder.prompt(Conversation(messages: [["role": "user", "content": .string(prompt)]]))
+    if chat {
+      var options = ChatOptions()
+      if let chatTemplate { try options.readTemplate(file: chatTemplate) }
+      (options.systemPrompt, options.date) = (systemPrompt, templateDate)
+      return .conversation(options)
+    }
+    if let promptTemplate { return .instruction(try PromptTemplate(file: promptTemplate)) }
+    try promptStyle?.check(tokenizer)
+    return promptStyle.map { .instruction($0.template) } ?? .text
   }
 
-  /// The prompt as an instruction in the form asked for, or as it stands.
-  private func wrapped(_ tokenizer: Tokenizer) throws(Failure) -> String {
-    try promptStyle?.check(tokenizer)
-    let own = try promptTemplate.map { file throws(Failure) in try PromptTemplate(file: file) }
-    return try (own ?? promptStyle?.template)?.prompt(instruction: prompt, input: input) ?? prompt
+  /// A dataset's form with what this command says besides.
+  private func form(of rows: PromptForm) throws(Failure) -> PromptForm {
+    let isInstruction = if case .instruction = rows { true } else { false }
+    guard input.isEmpty || isInstruction else {
+      throw Failure(.usage, "--input is for instructions, which the rows of --dataset are not", hint: "leave it out")
+    }
+    guard let systemPrompt else { return rows }
+    guard case .conversation(var options) = rows else {
+      throw Failure(
+        .usage, "--system-prompt is for conversations, which the rows of --dataset are not", hint: "leave it out")
+    }
+    options.systemPrompt = systemPrompt
+    return .conversation(options)
+  }
+
+  /// What the model continues.
+  private func text(_ form: PromptForm, _ base: BaseModel, _ tokenizer: Tokenizer) throws(Failure) -> String {
+    switch form {
+    case .text: return prompt
+    case .instruction(let template): return try template.prompt(instruction: prompt, input: input)
+    case .conversation(let options):
+      guard let encoder = try options.encoder(base.chatTemplates(), tokenizer: tokenizer) else {
+        throw Failure(
+          .missingInput, "the base '\(base.artifact.directory)' has no chat template",
+          hint: "give one with --chat-template, or put the model's chat_template.jinja or tokenizer_config.json beside "
+            + "its weights and import it again")
+      }
+      return try encoder.prompt(Conversation(messages: [["role": "user", "content": .string(prompt)]]))
+    }
   }
 }

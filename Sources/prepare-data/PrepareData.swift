@@ -14,7 +14,7 @@ extension Truncation: ExpressibleByArgument, ParameterValue {}
 
 @main struct PrepareData: StageCommand {
   static let stage = StageDescription(
-    name: "prepare-data", revision: 5, inputs: [.required("base", .base)], output: .dataset,
+    name: "prepare-data", revision: 6, inputs: [.required("base", .base)], output: .dataset,
     parameters: [
       .result("data-path", .path), .result("val-data-path", .path), .result("field"), .result("prompt-style"),
       .result("prompt-template", .path), .result("cutoff-len"), .result("truncation"), .result("split-long-texts"),

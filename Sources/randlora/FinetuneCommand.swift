@@ -100,12 +100,12 @@ struct FinetuneCommand: AsyncParsableCommand {
 
   /// Says how the adapter is asked something.
   private func showUse(of summary: RunSummary, in store: Store) throws(Failure) {
-    guard !settings.json, !settings.dryRun, let base = summary["base"], let trained = summary["trained"] else { return }
+    guard !settings.json, !settings.dryRun, let base = summary["base"], let data = summary["data"],
+      let trained = summary["trained"]
+    else { return }
+    let inputs = [("base", base), ("dataset", data), ("checkpoint", trained)].map { "--\($0) \(store.objectPath($1))" }
     Console.standard(quiet: settings.quiet).note(
-      """
-      try it: randlora generate --base \(store.objectPath(base)) --checkpoint \(store.objectPath(trained)) --prompt "…"
-      asked as it was trained: --prompt-style alpaca for instructions; for conversations --chat, with the --chat-template if one was given
-      """)
+      "try it: randlora generate \(inputs.joined(separator: " ")) --prompt \"…\"")
   }
 
   /// Better now than after the training: what lies at the output must be able to give way, unless there is nothing to do.

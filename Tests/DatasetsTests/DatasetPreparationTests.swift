@@ -98,7 +98,7 @@ private func supervised(_ row: TokenRow) -> [Int32] { zip(row.ids, row.supervise
     {"input_ids":[5,6],"labels":[5,-100]}
     """#
   let prepared = try Prepared(data, tokenizer: nil, vocabularySize: 9) { $0.cutoffLength = 3 }
-  #expect(prepared.summary.isPretokenized)
+  #expect(prepared.summary.form == .tokens)
   #expect(
     prepared.train == [
       TokenRow(ids: [5, 6, 7], supervised: [false, true, true]),

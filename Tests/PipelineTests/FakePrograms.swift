@@ -251,7 +251,7 @@ enum Sections {
   ]
 
   static let dataset: JSONObject = [
-    "tokenizer_sha256": nil, "vocab_size": 7, "recipe": [:],
+    "row_form": "tokens", "tokenizer_sha256": nil, "vocab_size": 7, "recipe": [:],
     "special_tokens": ["bos": nil, "eos": nil, "pad": nil],
     "train": split, "validation": split, "test": split, "sources": [],
   ]

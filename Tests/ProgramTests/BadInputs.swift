@@ -322,6 +322,8 @@ extension BadInput {
       try $0.succeed("import-base", ["--base-model", "model", "-o", "odd"])
     },
     BadInput("input of a conversation", "generate", "--base base --prompt a --input b --chat", 64, "hint: leave --input out, or --chat", in: .base),
+    BadInput("two forms", "generate", "--base base --prompt a --dataset data --chat", 64, "--prompt-template and --dataset exclude one another", in: .start),
+    BadInput("system message of an instruction", "generate", "--base base --prompt a --dataset data --system-prompt b", 64, "--system-prompt is for conversations, which the rows of --dataset are not", in: .start),
     BadInput("choices without chance", "generate", "--base base --prompt a --seed 3", 64, "--seed has no effect without --temperature", in: .base),
     BadInput("more tokens than any text has", "generate", "--base base --prompt a --max-new-tokens 9223372036854775807", 64, "--max-new-tokens must be from 1 to 1000000", in: .base),
     BadInput("style and template", "prepare-data", "--base base --data-path data.jsonl --prompt-style plain --prompt-template t -o out", 64, "--prompt-style and --prompt-template exclude one another", in: .start),

@@ -91,6 +91,39 @@ private func sandboxWithChats() throws -> Sandbox {
     saying: "the tokenizer has no token '<|im_start|>', which the prompt style 'chatml' is made of")
 }
 
+@Test func `generate asks in the form of a dataset's rows`() throws {
+  let sandbox = try sandboxWithChats()
+  let asking = ["--base", "base", "--dataset", "data", "--prompt", "Hi", "--max-new-tokens", "1", "--json"]
+  func prepare(_ rows: String, _ flags: [String] = []) throws {
+    try? FileManager.default.removeItem(atPath: sandbox.path("data"))
+    try sandbox.write(rows, to: "rows.jsonl")
+    try sandbox.succeed("prepare-data", ["--base", "base", "--data-path", "rows.jsonl", "-o", "data"] + flags)
+  }
+  func prompt(_ rows: String, _ preparation: [String] = [], _ flags: [String] = []) throws -> JSON? {
+    try prepare(rows, preparation)
+    return try sandbox.succeed("generate", asking + flags).json()["prompt"]
+  }
+  let talk = #"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#
+  #expect(try prompt(talk) == "user:Hi</s>\nassistant:")
+  #expect(try prompt(talk, ["--system-prompt", "Be."]) == "system:Be.</s>\nuser:Hi</s>\nassistant:")
+  #expect(try prompt(talk, ["--system-prompt", "Be."], ["--system-prompt", "Do."])?.stringValue?.hasPrefix("system:Do.") == true)
+  try sandbox.write(
+    "{{ messages[0].content }}>{% for m in messages[1:] %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}",
+    to: "own.jinja")
+  #expect(try prompt(talk, ["--chat-template", "own.jinja"]) == "Hi>")
+  let instruction = #"{"instruction":"Add","input":"1","output":"2"}"#
+  #expect(
+    try prompt(instruction, ["--prompt-style", "plain"], ["--input", "3"])
+      == "### Instruction:\nHi\n\n### Input:\n3\n\n### Response:\n")
+  try sandbox.write("Q: {instruction} ({input})\nA:", to: "own.txt")
+  #expect(try prompt(instruction, ["--prompt-template", "own.txt"], ["--input", "there"]) == "Q: Hi (there)\nA:")
+  #expect(try prompt(#"{"prompt":"a","completion":"b"}"#) == "Hi")
+  try sandbox.fail(
+    "generate", asking + ["--input", "x"], code: 64, saying: "--input is for instructions, which the rows of --dataset are not")
+  try prepare(#"{"input_ids":[1,2,3]}"#)
+  try sandbox.fail("generate", asking, code: 65, saying: "/dataset/row_form: the rows came as token ids")
+}
+
 @Test func `a conversation that is wrong leaves nothing behind`() throws {
   let sandbox = try sandboxWithChats()
   let talk = #"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yo"}]}"#

@@ -66,7 +66,10 @@ import Testing
     let rows = { (names: [String]) in names.map { "{\"instruction\":\"\($0)\",\"output\":\"x\"}\n" }.joined() }
     try sandbox.write(rows(["a", "b", "c"]), to: "one.jsonl")
     try sandbox.write(rows(["d"]) + "{\"instruction\":\"e\",\"output\":\"\"}\n", to: "two.jsonl")
-    let command = ["finetune", "--base_model", "model", "--output_dir", "o", "--rank", "2", "--val_set_size", "0"]
+    let command = [
+      "finetune", "--base_model", "model", "--output_dir", "o", "--rank", "2", "--val_set_size", "0",
+      "--set", "data.prompt-style=plain",
+    ]
     let outcome = try sandbox.succeed("randlora", command + ["--data_path", "one.jsonl", "two.jsonl"])
     #expect(outcome.errors.contains("warning: data: 1 rows have an empty answer"))
     let show = try sandbox.succeed("randlora", ["show", "data", "--store", ".randlora", "--json"]).json()

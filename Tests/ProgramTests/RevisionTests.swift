@@ -12,8 +12,8 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
     "826fa34abd801522c3bbde3c223e3d215ffbb58de911a66cd3dc337c7181182c"
   ),
   (
-    "prepare-data", 5, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
-    "ea096fe72719fc7b4e37cdc2ced05cf187c2a18e83f713fc8b2700d4c1e96a8b"
+    "prepare-data", 6, ["--base", "import-base", "--data-path", "data.jsonl", "--val-set-size", "3"],
+    "4492cac4f3c1de9e66fed6de230e8998cef25832ab17939fa4efbe3e8d811c11"
   ),
   (
     "init-adapter", 1, ["--base", "import-base", "--rank", "2"],
@@ -22,11 +22,11 @@ private let golden: [(stage: String, revision: Int, arguments: [String], digest:
   (
     "train-step", 5,
     ["--checkpoint", "init-adapter", "--base", "import-base", "--dataset", "prepare-data", "--max-steps", "2"],
-    "64eca4e3ef9a538b1e72b5ac288e34dd938899f6d754ec51ef2e4c0cabd9f0b5"
+    "cb1acb18a260b56a3f64233e32ebfe66a641ef0794fd62f7a9b8b4316366408f"
   ),
   (
     "evaluate", 5, ["--base", "import-base", "--checkpoint", "train-step", "--dataset", "prepare-data"],
-    "746ec219f7d74daa2525f867770f5c1e92e5c473e03fdb6e4b057820ad36b006"
+    "c0e899b3de0d2628ea30a1d3843284a60ae46097046451e0a689b2370ef0ea98"
   ),
   (
     "merge", 6, ["--base", "import-base", "--checkpoint", "init-adapter", "--dtype", "bfloat16"],
