@@ -4,7 +4,7 @@ import JSON
 import Pipeline
 import StageSupport
 
-struct DiffCommand: ParsableCommand {
+struct DiffCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff", abstract: "Say what differs between two artifacts, and why.",
     discussion: """
@@ -12,17 +12,17 @@ struct DiffCommand: ParsableCommand {
       were made from. Then what the artifacts say of themselves, and their files. Exits with 0 either way.
       """)
 
-  @Argument(help: StoreOptions.artifactHelp)
+  @Argument(help: ArtifactOptions.help)
   var first: String
   @Argument(help: "The other one.")
   var second: String
-  @OptionGroup var options: StoreOptions
+  @OptionGroup var options: ArtifactOptions
   @Flag(help: "Print JSON.")
   var json = false
 
-  func run() throws {
-    let (left, store) = try options.find(first)
-    let (right, _) = try options.find(second)
+  func run() async throws {
+    let (left, store) = try await options.find(first)
+    let (right, _) = try await options.find(second)
     let difference = ArtifactDifference(left, right, in: store)
     if json {
       Console.printResult(difference.json.text())

@@ -113,10 +113,7 @@ struct FinetuneCommand: AsyncParsableCommand {
     do {
       try Artifact.requireUntouched(at: output, by: .adapter)
     } catch {
-      var options = RunOptions()
-      options.dryRun = true
-      let build = Build(store: store, processes: LocalProcesses(siblings: SiblingProgram.directory), options: options)
-      if try await build.run(pipeline.stages).ran > 0 { throw error }
+      if try await pipeline.plan(in: store).ran > 0 { throw error }
     }
   }
 

@@ -46,7 +46,7 @@ struct LogCommand: ParsableCommand {
     }
     let pipeline = try PipelineFile(path: file, settings: parameters.values())
     if let stage { _ = try pipeline.selection([stage]) }
-    let store = try StorePlace.open(options.store ?? StorePlace.named ?? pipeline.storePath)
+    let store = try StorePlace.open(of: pipeline, at: options.store)
     return (store, store.records().filter { record in stage.map(record.isOf) ?? true }, stage != nil)
   }
 

@@ -4,23 +4,24 @@ import Failures
 import Pipeline
 import StageSupport
 
-struct PinCommand: ParsableCommand {
+struct PinCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pin", abstract: "Keep an artifact from being removed by 'randlora gc', whatever the budget.")
 
   @Argument(help: "The artifact, as for 'randlora show'; the pinned ones are listed when none is given.")
   var artifact: String?
-  @OptionGroup var options: StoreOptions
+  @OptionGroup var options: ArtifactOptions
   @Flag(help: "Remove the pin.")
   var remove = false
 
-  func run() throws {
-    let store = try options.open()
+  func run() async throws {
     guard let artifact else {
+      let store = try options.place.open()
       for digest in store.pins { Console.printResult(digest.hex) }
       return
     }
-    let found = try ArtifactReference(artifact).artifact(in: store)
+    let (found, known) = try await options.find(artifact)
+    let store = try known ?? options.place.open()
     guard !remove || store.pins.contains(found.digest) else {
       throw Failure(.usage, "\(found.kind.words) \(found.digest) is not pinned", hint: "'randlora pin' lists those that are")
     }

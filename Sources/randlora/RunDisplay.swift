@@ -39,7 +39,7 @@ final class RunDisplay: Sendable {
       switch event {
       case .failed(let label, let failure, let lines, let log):
         print(failureLines(label, failure, lines, log), &state)
-      case .warned(let label, let text): print(["\(styled("warning:", "1;33")) \(label): \(text)"], &state)
+      case .warned(let label, let text): print(["\(styled("warning:", "1;33")) \(label): \(Console.printable(text))"], &state)
       default:
         if !isQuiet, form != .json, let line = line(event, &state) { print([line], &state) }
       }
@@ -73,7 +73,7 @@ final class RunDisplay: Sendable {
     case .progress(let label, let progress):
       return form == .plain ? plainProgress(label, progress, &state) : nil
     case .retrying(let label, let failure, let attempt, let retries):
-      return "retrying  \(label): \(failure.message) (retry \(attempt) of \(retries))"
+      return "retrying  \(label): \(Console.printable(failure.message)) (retry \(attempt) of \(retries))"
     case .finished(let label, _, let seconds):
       return "\(styled("made", "32"))      \(label) in \(NumberText.fixed(seconds, decimals: 1)) s"
     case .interrupted(let label, let step):
@@ -114,9 +114,9 @@ final class RunDisplay: Sendable {
   private func failureLines(
     _ label: RunEvent.Label, _ failure: Failure, _ lines: [String], _ log: String?
   ) -> [String] {
-    var result = ["\(styled("error:", "1;31")) \(label): \(failure.message)"]
-    if let hint = failure.hint { result.append("\(styled("hint:", "1")) \(hint)") }
-    result += lines.suffix(8).map { "  | \($0)" }
+    var result = ["\(styled("error:", "1;31")) \(label): \(Console.printable(failure.message))"]
+    if let hint = failure.hint { result.append("\(styled("hint:", "1")) \(Console.printable(hint))") }
+    result += lines.suffix(8).map { "  | \(Console.printable($0))" }
     if let log { result.append("  log: \(log)") }
     return result
   }

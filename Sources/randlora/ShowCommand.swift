@@ -6,18 +6,18 @@ import JSON
 import Pipeline
 import StageSupport
 
-struct ShowCommand: ParsableCommand {
+struct ShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Print what an artifact is, and how it came about.")
 
-  @Argument(help: StoreOptions.artifactHelp)
+  @Argument(help: ArtifactOptions.help)
   var artifact: String
-  @OptionGroup var options: StoreOptions
+  @OptionGroup var options: ArtifactOptions
   @Flag(help: "Print JSON, with all that was measured on the way.")
   var json = false
 
-  func run() throws {
-    let (artifact, store) = try options.find(artifact)
+  func run() async throws {
+    let (artifact, store) = try await options.find(artifact)
     let origin = Origin(of: artifact, in: store.map(RecordIndex.init))
     if json {
       Console.printResult(description(artifact, origin).text())
@@ -32,7 +32,7 @@ struct ShowCommand: ParsableCommand {
     }
     return [
       "kind": .string(artifact.kind.rawValue), "digest": .string(artifact.digest.hex),
-      "directory": .string(artifact.directory), artifact.kind.rawValue: artifact.section.value,
+      "path": .string(artifact.directory), artifact.kind.rawValue: artifact.section.value,
       "files": .array(files), "origin": origin.map { .object($0.json) } ?? .null,
       "run": artifact.runRecord ?? .null,
     ]

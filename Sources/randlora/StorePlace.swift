@@ -10,6 +10,11 @@ enum StorePlace {
   /// `$RANDLORA_STORE`, nil when it is not set.
   static var named: String? { Console.environment("RANDLORA_STORE").flatMap { $0.isEmpty ? nil : $0 } }
 
+  /// The store of a pipeline: at the place that was given, else where the environment says, else beside the file.
+  static func open(of pipeline: PipelineFile, at given: String? = nil) throws(Failure) -> Store {
+    try open(given ?? named ?? pipeline.storePath)
+  }
+
   /// The store at a place, which a run makes where there is none, with those of `$RANDLORA_STORE_UPSTREAM` behind it.
   static func open(_ root: String) throws(Failure) -> Store {
     share(root)

@@ -139,3 +139,35 @@ import Testing
   #expect(late.code == 73)
   #expect(late.errors.contains("the result of 'counted' is known already, and it is another: "), "\(late.errors)")
 }
+
+@Test func `FILE:STAGE is what a stage has now, whatever was made since`() throws {
+  let sandbox = try Sandbox()
+  try sandbox.write(
+    """
+    variables: {n: 1}
+    stages:
+      one: {command: 'echo number ${n} > $output/x', outputs: [x]}
+      each: {command: 'echo each ${matrix.i} > $output/x', outputs: [x], matrix: {i: [1, 2]}}
+
+    """, to: "p.yaml")
+  for setting in ["n=1", "n=2", "n=1"] { try sandbox.succeed("randlora", ["run", "p.yaml", "--set", setting]) }
+  func text(_ artifact: String, _ flags: [String] = []) throws -> String {
+    let directory = try sandbox.succeed("randlora", ["show", artifact, "--json"] + flags).json()["path"]?.stringValue
+    return try String(contentsOfFile: #require(directory) + "/x", encoding: .utf8)
+  }
+  #expect(try text("one") == "number 2\n")
+  #expect(try text("p.yaml:one") == "number 1\n")
+  #expect(try text("p.yaml:one", ["--set", "n=2"]) == "number 2\n")
+  #expect(try text("p.yaml:each[i=2]") == "each 2\n")
+  try sandbox.succeed("randlora", ["lineage", "p.yaml:one"])
+  try sandbox.succeed("randlora", ["pin", "p.yaml:one"])
+  #expect(try sandbox.succeed("randlora", ["diff", "p.yaml:one", "p.yaml:one"]).output.hasPrefix("the same directory"))
+  for (arguments, code, message) in [
+    (["show", "p.yaml:one", "--set", "n=3"], 66, "p.yaml: the stage 'one' has no result as the file is now"),
+    (["show", "p.yaml:each"], 64, "'each' stands for 2 stages"),
+    (["show", "p.yaml:two"], 64, "p.yaml: there is no stage 'two'"),
+    (["show", "one", "--set", "n=3"], 64, "--set is for an artifact named FILE:STAGE, which 'one' is not"),
+  ] {
+    try sandbox.fail("randlora", arguments, code: Int32(code), saying: message)
+  }
+}

@@ -99,3 +99,9 @@ import Testing
   #expect(again.errors.contains("its result "), "\(again.errors)")
   #expect(try FileManager.default.contentsOfDirectory(atPath: sandbox.path(".randlora/damaged")).count == 1)
 }
+
+@Test func `what a stage prints does not command the terminal`() throws {
+  let pipeline = try ShellPipeline(#"printf '\033]0;title\007\033[2Jlast words\n' >&2; exit 1"#)
+  let outcome = try pipeline.run("run", "pipeline.yaml")
+  #expect(outcome.errors.contains("  | ␛]0;title␇␛[2Jlast words\n"), "\(outcome.errors)")
+}
