@@ -39,6 +39,8 @@ struct EncodedRows: Sendable {
     var straddles = false
     /// Whether an answer is asked for and empty.
     var isUnanswered = false
+    /// Whether the chat template leaves something out.
+    var isIncomplete = false
 
     /// Leaves the row out, whatever came of it.
     mutating func drop(_ reason: DropReason) { (pieces, dropped) = (pieces.lowerBound..<pieces.lowerBound, [reason]) }

@@ -60,6 +60,8 @@ struct RowEncoder: Sendable {
     var prefixCount = 0
     /// Whether a token reaches from the prompt into the answer.
     var straddles = false
+    /// Whether the chat template leaves something out.
+    var isIncomplete = false
   }
 
   /// Appends what becomes of a row.
@@ -70,7 +72,7 @@ struct RowEncoder: Sendable {
     let (start, length) = (rows.tokens.count, options.cutoffLength)
     let shape = try append(source, to: &rows.tokens)
     let count = rows.tokens.count - start
-    row.straddles = shape.straddles
+    (row.straddles, row.isIncomplete) = (shape.straddles, shape.isIncomplete)
     row.isUnanswered = source.isUnanswered
     if count == 0 {
       row.drop(.empty)
@@ -160,7 +162,7 @@ struct RowEncoder: Sendable {
     if let eosID, text.endsWithAnswer, supervised.last == true, !text.endsWithSpecialToken(encoding, tokenizer) {
       tokens.append(eosID, isSupervised: true)
     }
-    return Shape(straddles: straddles)
+    return Shape(straddles: straddles, isIncomplete: !text.isComplete)
   }
 
   private var missingTokenizer: Failure {

@@ -12,6 +12,7 @@ struct RowStatistics {
   private var straddling = 0
   private var truncated = 0
   private var unanswered = 0
+  private var incomplete = 0
   /// Of all rows: a dataset holds rows of one kind.
   private var kind: SourceRow.Kind?
   private var learnsEOS = false
@@ -30,6 +31,7 @@ struct RowStatistics {
     straddling += row.straddles ? 1 : 0
     truncated += row.isTruncated ? 1 : 0
     unanswered += row.isUnanswered && !row.pieces.isEmpty ? 1 : 0
+    incomplete += row.isIncomplete ? 1 : 0
     for piece in all.pieces[row.pieces] {
       rows += 1
       let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
@@ -47,7 +49,7 @@ struct RowStatistics {
 
   /// Warnings for whoever prepares the data.
   var warnings: [String] {
-    [straddlingWarning, unansweredWarning, documentWarning].compactMap { $0 } + (tokenizer.map(warnings) ?? [])
+    [straddlingWarning, unansweredWarning, incompleteWarning, documentWarning].compactMap { $0 } + (tokenizer.map(warnings) ?? [])
   }
 
   private var straddlingWarning: String? {
@@ -59,6 +61,12 @@ struct RowStatistics {
     guard unanswered > 0 else { return nil }
     return "\(unanswered) rows have an empty answer, and teach the model to say nothing; --min-supervised-tokens 2 leaves "
       + "them out"
+  }
+
+  private var incompleteWarning: String? {
+    guard incomplete > 0 else { return nil }
+    return "of \(incomplete) conversations the chat template leaves out a message or the tools, which the model never sees "
+      + "then; --preview 1 shows what it writes"
   }
 
   private var documentWarning: String? {

@@ -85,6 +85,25 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
   #expect(summary.warnings == ["--mask-history: without effect, for the rows are no conversations"])
 }
 
+@Test func whatATemplateLeavesOutIsSaid() throws {
+  let (user, answer) = (#"{"role":"user","content":" a? "}"#, #"{"role":"assistant","content":"b"}"#)
+  let system = #"{"role":"system","content":"Speak."}"#
+  func warnings(_ messages: [String], _ rest: String = "", _ template: String) throws -> [String] {
+    let row = #"{"messages":[\#(messages.joined(separator: ","))]\#(rest)}"#
+    return try prepared(row) { $0.chat.template = (Array(template.utf8), "t.jinja") }.summary.warnings.filter { $0.contains("leaves out") }
+  }
+  let trimming =
+    "{% for m in messages if m.role != 'system' %}{{ m.role }}:{{ m.content | trim }}</s>{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+  #expect(try warnings([user, answer], "", trimming) == [])
+  let leftOut =
+    "of 1 conversations the chat template leaves out a message or the tools, which the model never sees then; --preview 1 shows what it writes"
+  #expect(try warnings([system, user, answer], "", trimming) == [leftOut])
+  for tools in [#","tools":[{"name":"weather"}]"#, #","tools":[{"type":"function","function":{"name":"weather"}}]"#] {
+    #expect(try warnings([user, answer], tools, trimming) == [leftOut])
+    #expect(try warnings([user, answer], tools, "{{ tools }}" + trimming) == [])
+  }
+}
+
 @Test func toolsComeAsAListOrAsText() throws {
   let call =
     #"{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]}"#
