@@ -1,6 +1,6 @@
 extension Array where Element: Equatable {
   /// Where `part` stands, found in linear time (Knuth, Morris and Pratt), so that no text makes a search slow.
-  func places(of part: [Element], overlapping: Bool = false) -> [Int] {
+  package func places(of part: [Element], overlapping: Bool = false) -> [Int] {
     guard !part.isEmpty else { return Array<Int>(0...count) }
     let borders = part.borders
     var places: [Int] = []

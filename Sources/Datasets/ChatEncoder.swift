@@ -34,7 +34,7 @@ package struct ChatEncoder: Sendable {
     let isMarkedByTemplate: Bool
     /// Whether the conversation ends with an answer.
     let endsWithAnswer: Bool
-    /// Whether the template writes all that the model is to read.
+    /// Whether the template writes what users and systems say, and the tools.
     let isComplete: Bool
   }
 
@@ -58,7 +58,7 @@ package struct ChatEncoder: Sendable {
     return Text(
       text: whole.text, answers: answers, isMarkedByTemplate: template.marksGenerations,
       endsWithAnswer: conversation.answers.last == conversation.messages.count - 1,
-      isComplete: Self.isWritten(conversation, in: Array(whole.text.utf8)))
+      isComplete: Self.isWritten(conversation, in: whole.text))
   }
 
   private func completed(_ conversation: Conversation) -> Conversation {
@@ -76,30 +76,21 @@ package struct ChatEncoder: Sendable {
       .render(conversation.messages, tools: conversation.tools, context)
   }
 
-  /// Whether a text has the names of tools, if there are any, and what people and systems say. Answers and what tools return
-  /// may be written otherwise than they are given.
-  private static func isWritten(_ conversation: Conversation, in text: [UInt8]) -> Bool {
+  /// Whether a text has what users and systems say, and the names of the tools, if there are any. The other messages may be
+  /// written otherwise than they are given.
+  private static func isWritten(_ conversation: Conversation, in text: String) -> Bool {
     let names = (conversation.tools?.arrayValue ?? []).compactMap { ($0["function"] ?? $0)["name"]?.stringValue }
-    let texts = conversation.messages.filter { !["assistant", "tool"].contains($0["role"]?.stringValue) }
-      .compactMap { $0["content"]?.stringValue }
-    return (names + texts).allSatisfy { part in
-      let core = Array(part.utf8.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
-      return contains(text, core)
+    let said = conversation.messages.filter { ["system", "user"].contains($0["role"]?.stringValue) }.flatMap { message in
+      let content = message["content"]
+      return content?.stringValue.map { [$0] } ?? (content?.arrayValue ?? []).compactMap { $0["text"]?.stringValue }
+    }
+    let utf8 = Array(text.utf8)
+    return (names + said).allSatisfy { part in
+      let words = part.split(whereSeparator: \.isWhitespace)
+      guard let first = words.first, let last = words.last else { return true }
+      return !utf8.places(of: Array(part[first.startIndex..<last.endIndex].utf8)).isEmpty
     }
   }
-
-  private static func contains(_ text: [UInt8], _ part: [UInt8]) -> Bool {
-    guard let first = part.first else { return true }
-    var rest = text[...]
-    while let place = rest.firstIndex(of: first) {
-      rest = rest[place...]
-      if rest.starts(with: part) { return true }
-      rest.removeFirst()
-    }
-    return false
-  }
-
-  fileprivate static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// A template that knows no parts writes them as Python would show the list, which no model should learn.
   private func checkParts(_ conversation: Conversation, _ text: String) throws(Failure) {
@@ -229,7 +220,9 @@ extension ChatEncoder.Text {
     return last.map { tokenizer.isSpecial(encoding.ids[$0]) } ?? false
   }
 
-  private static func isSpace(_ bytes: ArraySlice<UInt8>) -> Bool { bytes.allSatisfy(ChatEncoder.isSpace) }
+  private static func isSpace(_ bytes: ArraySlice<UInt8>) -> Bool {
+    bytes.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+  }
 
   /// White space after the special token that ends an answer belongs to the template: the model is never asked for it.
   private func dropSpace(

@@ -1,6 +1,7 @@
 import ChatTemplates
 package import Failures
 package import JSON
+package import Tokenizer
 
 /// The form in which a model is asked: best that of the rows that it learned.
 package enum PromptForm: Sendable {
@@ -15,7 +16,10 @@ package enum PromptForm: Sendable {
   /// - Parameter section: of the dataset's manifest.
   /// - Throws: `Failure.badData` when they came as token ids, which have none, or when the manifest is wrong.
   package init(_ section: JSONCursor) throws(Failure) {
-    let form = try section.field("row_form"), recipe = try section.field("recipe")
+    guard let form = try section.optional("row_form") else {
+      throw section.failure("the dataset does not say what its rows are", hint: "prepare the data again")
+    }
+    let recipe = try section.field("recipe")
     switch RowForm(rawValue: try form.string()) {
     case .text, .prompt: self = .text
     case .instruction: self = .instruction(try Self.template(recipe))
@@ -23,12 +27,17 @@ package enum PromptForm: Sendable {
     case .tokens:
       throw form.failure(
         "the rows came as token ids, which do not tell the form of a prompt",
-        hint: "ask with --prompt-style, --prompt-template or --chat")
+        hint: "leave --dataset out; say the form, if any, with --prompt-style, --prompt-template or --chat")
     case nil: throw form.failure("unknown rows '\(try form.string())'")
     }
   }
 
-  package var isConversation: Bool { if case .conversation = self { true } else { false } }
+  /// The ids of a prompt in this form, which begin as rows do: with one BOS, which a chat template writes itself.
+  package func ids(of prompt: String, _ tokenizer: Tokenizer) throws(Failure) -> [Int32] {
+    let ids = try tokenizer.encode(prompt, addSpecialTokens: false)
+    if case .conversation = self { return ids }
+    return ids.starts(with: tokenizer.prefixIDs) ? ids : tokenizer.prefixIDs + ids
+  }
 
   private static func template(_ recipe: JSONCursor) throws(Failure) -> PromptTemplate {
     guard let name = try recipe.optional("prompt_style") else {
@@ -57,7 +66,6 @@ extension ChatOptions {
       template = (Array(try text.string().utf8), "the dataset's chat template")
     }
     systemPrompt = try recipe.optional("system_prompt")?.string()
-    masksHistory = try recipe.field("mask_history").bool()
     if let day = try recipe.optional("template_date") {
       guard let date = CivilTime(rawValue: try day.string()) else { throw day.failure("expected a day") }
       self.date = date

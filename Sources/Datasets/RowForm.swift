@@ -1,5 +1,5 @@
 /// What the rows of a dataset are, as its manifest says.
-package enum RowForm: String, Sendable, CaseIterable {
+package enum RowForm: String, Sendable {
   case text
   /// An instruction, perhaps with an input, and its answer.
   case instruction

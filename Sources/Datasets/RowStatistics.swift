@@ -31,7 +31,7 @@ struct RowStatistics {
     straddling += row.straddles ? 1 : 0
     truncated += row.isTruncated ? 1 : 0
     unanswered += row.isUnanswered && !row.pieces.isEmpty ? 1 : 0
-    incomplete += row.isIncomplete ? 1 : 0
+    incomplete += row.isIncomplete && !row.pieces.isEmpty ? 1 : 0
     for piece in all.pieces[row.pieces] {
       rows += 1
       let (tokens, first) = (all.tokens, piece.tokens.lowerBound)
@@ -54,7 +54,8 @@ struct RowStatistics {
 
   private var straddlingWarning: String? {
     guard straddling > 0 else { return nil }
-    return "in \(straddling) rows a token reaches from the prompt into the answer; it is not learned"
+    return "in \(straddling) rows a token reaches from the prompt into the answer; it is not learned, and a model that is asked never "
+      + "sees the prompt so: a space at the end of the prompt belongs to the beginning of the answer"
   }
 
   private var unansweredWarning: String? {
@@ -65,8 +66,8 @@ struct RowStatistics {
 
   private var incompleteWarning: String? {
     guard incomplete > 0 else { return nil }
-    return "of \(incomplete) conversations the chat template leaves out a message or the tools, which the model never sees "
-      + "then; --preview 1 shows what it writes"
+    return "of \(incomplete) conversations the chat template leaves out what a user or the system says, or the tools: the model "
+      + "never sees them"
   }
 
   private var documentWarning: String? {

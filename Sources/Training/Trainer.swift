@@ -27,6 +27,8 @@ package final class Trainer {
   private let active: ActiveAdapter
   /// The gradient of the last step before clipping, laid out as the adapter's parameters are, until the next one.
   package private(set) var lastGradient: Tensor?
+  /// Whether parameters or gradients have changed since the updates were formed.
+  private var isStale = false
 
   /// The most tokens of a micro-batch of more than one row, however many rows a batch has: enough for products at their full
   /// rate, and few enough for their activations to be held. What a row sees and how much it counts do not depend on it.
@@ -51,7 +53,8 @@ package final class Trainer {
   /// Takes one step over the whole accumulation window, whose loss is the mean over all its supervised tokens.
   /// - Throws: `Failure.badData` when the loss is not finite; the state stays as it was.
   package func step() throws(Failure) -> StepMetrics {
-    if lastGradient != nil { active.refresh() }
+    if isStale { active.refresh() }
+    isStale = true
     let window = schedule.rows(ofStep: state.step).enumerated().map { (key: UInt32($0), row: rows[$1]) }
     let ranges = MicroBatch.ranges(lengths: window.map(\.row.ids.count), tokens: Self.microBatchTokens)
     let batches = ranges.map { range in

@@ -80,8 +80,13 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     guard [chat, promptStyle != nil, promptTemplate != nil, dataset != nil].count(where: { $0 }) <= 1 else {
       throw Failure(.usage, "--chat, --prompt-style, --prompt-template and --dataset exclude one another")
     }
-    guard chat || chatTemplate == nil && templateDate == nil && (systemPrompt == nil || dataset != nil) else {
-      throw Failure(.usage, "--chat-template, --system-prompt and --template-date go with --chat", hint: "add --chat")
+    guard chat || chatTemplate == nil && templateDate == nil else {
+      throw Failure(
+        .usage, "--chat-template and --template-date go with --chat",
+        hint: dataset == nil ? "add --chat" : "leave them out: the dataset has its own, or ask with --chat in place of --dataset")
+    }
+    guard chat || dataset != nil || systemPrompt == nil else {
+      throw Failure(.usage, "--system-prompt goes with --chat or --dataset", hint: "add --chat")
     }
     guard (1...1_000_000).contains(maxNewTokens) else {
       throw Failure(.usage, "--max-new-tokens must be from 1 to 1000000, found \(maxNewTokens)")
@@ -104,7 +109,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     let tokenizer = try base.tokenizer()
     let form = try form(stage, base, tokenizer)
     let text = try text(form, base, tokenizer)
-    let ids = try tokenizer.encode(text, addSpecialTokens: !form.isConversation)  // a chat template writes BOS itself
+    let ids = try form.ids(of: text, tokenizer)
     guard !ids.isEmpty, ids.count < base.configuration.contextLength else {
       throw Failure(
         .badData, "the prompt has \(ids.count) tokens, the model's context is \(base.configuration.contextLength)")
@@ -113,7 +118,7 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
     let model = try base.model()
     let adapter = try stage.optionalInput("checkpoint").map { artifact in
       model.activate(
-        try CheckpointArtifact(artifact, model: base.configuration).state.adapter,
+        try CheckpointArtifact.adapter(artifact, model: base.configuration),
         tokens: ids.count + maxNewTokens, training: false)
     }
     var stream = StreamingDecoder(tokenizer, skipSpecialTokens: true)
@@ -154,17 +159,23 @@ extension CivilTime: ExpressibleByArgument, ParameterValue {}
 
   /// A dataset's form with what this command says besides.
   private func form(of rows: PromptForm) throws(Failure) -> PromptForm {
-    let isInstruction = if case .instruction = rows { true } else { false }
+    var isInstruction = false
+    switch rows {
+    case .text: break
+    case .instruction: isInstruction = true
+    case .conversation(var options):
+      guard input.isEmpty else { break }
+      options.systemPrompt = systemPrompt ?? options.systemPrompt
+      return .conversation(options)
+    }
     guard input.isEmpty || isInstruction else {
       throw Failure(.usage, "--input is for instructions, which the rows of --dataset are not", hint: "leave it out")
     }
-    guard let systemPrompt else { return rows }
-    guard case .conversation(var options) = rows else {
+    guard systemPrompt == nil else {
       throw Failure(
         .usage, "--system-prompt is for conversations, which the rows of --dataset are not", hint: "leave it out")
     }
-    options.systemPrompt = systemPrompt
-    return .conversation(options)
+    return rows
   }
 
   /// What the model continues.

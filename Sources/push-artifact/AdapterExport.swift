@@ -20,7 +20,7 @@ struct AdapterExport {
     self.checkpoint = checkpoint
     self.base = base
     let model = try BaseModel(base).configuration
-    adapter = try CheckpointArtifact(checkpoint, model: model).state.adapter
+    adapter = try CheckpointArtifact.adapter(checkpoint, model: model)
     savesProjection = saveProjection && adapter.configuration.method == .randlora
     if adapter.basesOrigin == .stored, !saveProjection {
       throw Failure(

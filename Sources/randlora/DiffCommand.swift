@@ -21,6 +21,7 @@ struct DiffCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
+    try options.check(first, second)
     let (left, store) = try await options.find(first)
     let (right, _) = try await options.find(second)
     let difference = ArtifactDifference(left, right, in: store)

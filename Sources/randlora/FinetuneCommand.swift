@@ -74,6 +74,9 @@ struct FinetuneCommand: AsyncParsableCommand {
   @OptionGroup var settings: RunSettings
 
   func validate() throws {
+    for (name, value) in [("base-model", [baseModel]), ("data-path", dataPath), ("output-dir", [outputDir])] where value.contains("") {
+      throw ValidationError("--\(name) is empty")
+    }
     if let batchSize, batchSize < 1 { throw ValidationError("--batch-size must be at least 1") }
     if pushToHub, hubModelID == nil { throw ValidationError("--push-to-hub needs --hub-model-id ORG/NAME") }
     if !pushToHub, hubModelID != nil { throw ValidationError("--hub-model-id is for --push-to-hub") }
@@ -103,9 +106,19 @@ struct FinetuneCommand: AsyncParsableCommand {
     guard !settings.json, !settings.dryRun, let base = summary["base"], let data = summary["data"],
       let trained = summary["trained"]
     else { return }
-    let inputs = [("base", base), ("dataset", data), ("checkpoint", trained)].map { "--\($0) \(store.objectPath($1))" }
+    var inputs = [("base", base), ("dataset", data), ("checkpoint", trained)]
+    // Rows of token ids do not tell how to ask.
+    if try store.object(data).section.optional("row_form")?.string() == "tokens" { inputs.remove(at: 1) }
+    let flags = inputs.map { "--\($0) \(Self.shellWord(store.objectPath($1)))" }
     Console.standard(quiet: settings.quiet).note(
-      "try it: randlora generate \(inputs.joined(separator: " ")) --prompt \"…\"")
+      "try it: randlora generate \(flags.joined(separator: " ")) --prompt \"…\"")
+  }
+
+  /// A text as a shell takes it for one word.
+  private static func shellWord(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0
+      || UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || "/._-".utf8.contains($0) }
+    return isPlain ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
   }
 
   /// Better now than after the training: what lies at the output must be able to give way, unless there is nothing to do.

@@ -14,6 +14,7 @@ struct LineageCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
+    try options.check(artifact)
     let (artifact, store) = try await options.find(artifact)
     let lineage = Lineage(of: artifact, in: store)
     Console.printResult(json ? lineage.json.text() : lineage.text)

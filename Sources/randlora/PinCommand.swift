@@ -15,6 +15,7 @@ struct PinCommand: AsyncParsableCommand {
   var remove = false
 
   func run() async throws {
+    try options.check(artifact ?? "")
     guard let artifact else {
       let store = try options.place.open()
       for digest in store.pins { Console.printResult(digest.hex) }

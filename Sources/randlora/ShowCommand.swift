@@ -17,6 +17,7 @@ struct ShowCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
+    try options.check(artifact)
     let (artifact, store) = try await options.find(artifact)
     let origin = Origin(of: artifact, in: store.map(RecordIndex.init))
     if json {
@@ -62,7 +63,7 @@ struct ShowCommand: AsyncParsableCommand {
   /// A heading and facts below it.
   private static func lines(_ heading: String, _ facts: [(String, String)]) -> [String] {
     var table = TextTable(.text(""), .text(""))
-    for (name, value) in facts { table.add("  " + name, value) }
+    for (name, value) in facts { table.add("  " + name, Console.printable(value)) }
     return [heading] + table.lines.dropFirst()
   }
 }

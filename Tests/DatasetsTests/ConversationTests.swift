@@ -96,8 +96,11 @@ private func shown(_ row: String, options change: (inout DatasetOptions) -> Void
     "{% for m in messages if m.role != 'system' %}{{ m.role }}:{{ m.content | trim }}</s>{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
   #expect(try warnings([user, answer], "", trimming) == [])
   let leftOut =
-    "of 1 conversations the chat template leaves out a message or the tools, which the model never sees then; --preview 1 shows what it writes"
+    "of 1 conversations the chat template leaves out what a user or the system says, or the tools: the model never sees them"
   #expect(try warnings([system, user, answer], "", trimming) == [leftOut])
+  let parts = #"{"role":"system","content":[{"type":"text","text":"Speak."}]}"#
+  #expect(try warnings([parts, user, answer], "", trimming) == [leftOut])
+  #expect(try warnings([user.replacing(" a? ", with: "\u{A0}a?\u{3000}"), answer], "", trimming) == [])
   for tools in [#","tools":[{"name":"weather"}]"#, #","tools":[{"type":"function","function":{"name":"weather"}}]"#] {
     #expect(try warnings([user, answer], tools, trimming) == [leftOut])
     #expect(try warnings([user, answer], tools, "{{ tools }}" + trimming) == [])

@@ -166,7 +166,7 @@ import Testing
     (["show", "p.yaml:one", "--set", "n=3"], 66, "p.yaml: the stage 'one' has no result as the file is now"),
     (["show", "p.yaml:each"], 64, "'each' stands for 2 stages"),
     (["show", "p.yaml:two"], 64, "p.yaml: there is no stage 'two'"),
-    (["show", "one", "--set", "n=3"], 64, "--set is for an artifact named FILE:STAGE, which 'one' is not"),
+    (["show", "one", "--set", "n=3"], 64, "--set is for artifacts named FILE:STAGE"),
   ] {
     try sandbox.fail("randlora", arguments, code: Int32(code), saying: message)
   }

@@ -111,6 +111,15 @@ private func sandboxWithChats() throws -> Sandbox {
     "{{ messages[0].content }}>{% for m in messages[1:] %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}",
     to: "own.jinja")
   #expect(try prompt(talk, ["--chat-template", "own.jinja"]) == "Hi>")
+  // A dataset tells by itself how its rows were written, whatever template the base has that is asked.
+  try prepare(talk)
+  try FileManager.default.copyItem(atPath: sandbox.path("model"), toPath: sandbox.path("twin"))
+  let config = try String(contentsOfFile: sandbox.path("twin/tokenizer_config.json"), encoding: .utf8)
+  try sandbox.write(config.replacing("assistant:", with: "model:"), to: "twin/tokenizer_config.json")
+  try sandbox.succeed("import-base", ["--base-model", "twin", "--output", "other"])
+  let asked = try sandbox.succeed(
+    "generate", ["--base", "other", "--dataset", "data", "--prompt", "Hi", "--max-new-tokens", "1", "--json"]).json()
+  #expect(asked["prompt"] == "user:Hi</s>\nassistant:")
   let instruction = #"{"instruction":"Add","input":"1","output":"2"}"#
   #expect(
     try prompt(instruction, ["--prompt-style", "plain"], ["--input", "3"])
