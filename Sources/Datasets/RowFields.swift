@@ -32,8 +32,10 @@ struct RowFields {
   func string(_ name: String, takesNumbers: Bool = true) throws(Failure) -> String {
     let value = object[mapping.column(name)]
     if let string = value?.stringValue { return string }
-    if takesNumbers, let value, value.doubleValue != nil { return value.text(indent: 0, keepingFloats: true) }
     let field = try field(name)
+    if takesNumbers, let value, value.doubleValue != nil {
+      return field.document.numeral(at: field.path) ?? value.text(indent: 0, keepingFloats: true)
+    }
     do throws(Failure) {
       return try field.string()
     } catch {

@@ -59,14 +59,22 @@ package struct JSONDocument: Sendable {
     return (origin.line + lineBreaks, characters + (lineBreaks == 0 ? origin.column : 1))
   }
 
-  /// Line and column of the value at a path, nil for a value that was never text. The text is read again: only
-  /// errors ask.
+  /// Line and column of the value at a path, nil for a value that was never text.
   package func position(of path: [JSONPathStep]) -> (line: Int, column: Int)? {
+    offset(of: path).map { Self.place(of: $0, in: bytes, from: origin) }
+  }
+
+  /// The number at a path with the digits that were written, nil for one that was never text.
+  package func numeral(at path: [JSONPathStep]) -> String? {
+    offset(of: path).map { String(decoding: bytes[$0...].prefix { "+-.0123456789eE".utf8.contains($0) }, as: UTF8.self) }
+  }
+
+  /// Where the value at a path begins. The text is read again: few ask.
+  private func offset(of path: [JSONPathStep]) -> Int? {
     guard !bytes.isEmpty else { return nil }
     var locator = JSONParser(bytes)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { locator.skip(bytes: 3) }
-    let offset = (try? locator.locate(path.dropFirst(origin.path.count))) ?? 0
-    return Self.place(of: offset, in: bytes, from: origin)
+    return (try? locator.locate(path.dropFirst(origin.path.count))) ?? 0
   }
 }
 

@@ -74,7 +74,7 @@ enum Sample {
       "base_model_revision": nil, "tokenizer_sha256": digest, "quantization": nil,
     ],
     .dataset: [
-      "row_form": "tokens", "tokenizer_sha256": nil, "vocab_size": 512, "recipe": ["cutoff_len": 256],
+      "tokenizer_sha256": nil, "vocab_size": 512, "recipe": ["cutoff_len": 256],
       "special_tokens": ["bos": 1, "eos": 2, "pad": nil], "train": split, "validation": split, "test": split,
       "sources": [["name": "rows.jsonl", "bytes": 1000, "sha256": digest, "rows": 12]],
     ],

@@ -57,6 +57,11 @@ func wrongRowsAreNamedWithLineAndField(data: String, expected: String) {
   let summary = try Prepared(rows).summary
   #expect(summary.preview.map { $0.stretches.last?.text } == ["4</s>", "-3.0</s>"])
   #expect(summary.preview[1].stretches.first?.text.contains("### Input:\n0.5\n") == true)
+  // With every digit, whether or not a number of the processor could hold them.
+  for number in ["12345678901234567890", "100000000000000000000", "1e3", "1.10", "1.23456789012345678901", "-0"] {
+    let data = #"{"prompt":"n","completion": \#(number) }"#
+    #expect(try Prepared(data).summary.preview.first?.stretches.last?.text == number + "</s>")
+  }
 }
 
 @Test func whatIsMissedIsSaid() throws {

@@ -27,7 +27,7 @@ private func bytes(_ name: String, of plan: MemoryPlan) -> Int { plan.parts.firs
 @Test func `the plan counts adapter, bases and activations of the adapted layers`() throws {
   let all = try plan("randlora-wide"), one = try plan("randlora-some-layers")
   let adapter = try PEFTCase("randlora-wide").adapter("adapter_init")
-  #expect(bytes("adapter, gradients, moments", of: all) == 20 * adapter.layout.count)
+  #expect(bytes("adapter, gradients, moments", of: all) == 16 * adapter.layout.count)
   let bases = try #require(adapter.bases)
   #expect(bytes("random bases", of: all) == 4 * (bases.a.count + bases.b.count))
   // D 64, H·d 64, K·d 32, F 96, H 4: all three layers against the upper two.
